@@ -1,0 +1,159 @@
+//! Events: immutable facts that came in.
+
+use crate::{EventId, Payload, Timestamp, limits};
+use std::sync::Arc;
+
+/// An accepted event.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// Our id for it.
+    pub id: EventId,
+    /// What happened: `shop/order.placed`.
+    pub name: Arc<str>,
+    /// Its data: a JSON object.
+    pub data: Payload,
+    /// About whom, if the sender says so: a JSON object.
+    pub user: Option<Payload>,
+    /// When it happened, by its sender, or when it was received.
+    pub at: Timestamp,
+    /// The version of the data's shape, by its sender.
+    pub version: Option<String>,
+    /// The id that its sender gave, and who that is.
+    pub sender: Option<SenderId>,
+    /// When it was received.
+    pub received_at: Timestamp,
+}
+
+/// An event's id in its sender's own words. Two events with the same sender id are
+/// one event, as long as it is kept ([`limits::SENDER_ID_KEPT`]).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SenderId {
+    /// The way in: a provider's name, or `api`.
+    pub source: &'static str,
+    /// The id: a Stripe `evt_…`.
+    pub id: String,
+}
+
+/// An event as it came in: checked, not yet accepted.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    /// See [`Event::name`].
+    pub name: Arc<str>,
+    /// See [`Event::data`].
+    pub data: Payload,
+    /// See [`Event::user`].
+    pub user: Option<Payload>,
+    /// See [`Event::at`]; the time of receipt when absent.
+    pub at: Option<Timestamp>,
+    /// See [`Event::version`].
+    pub version: Option<String>,
+    /// See [`Event::sender`].
+    pub sender: Option<SenderId>,
+}
+
+/// What is wrong with an event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadEvent {
+    /// It has no name.
+    #[error("event name is empty")]
+    NoName,
+    /// Its name is too long.
+    #[error("event name has {0} characters; the limit is {max}", max = limits::EVENT_NAME_CHARS)]
+    LongName(usize),
+    /// Its name has control characters.
+    #[error("event name has control characters")]
+    OddName,
+    /// Its name is the host's own.
+    #[error("event name is reserved for internal use: {0}")]
+    ReservedName(String),
+    /// Its data is not an object.
+    #[error("event {0} is not a JSON object")]
+    NoObject(&'static str),
+    /// Its time is outside of 1980–2100.
+    #[error("event ts {0} is not in milliseconds between the years 1980 and 2100")]
+    OddTime(i64),
+    /// The sender's id is empty or too long.
+    #[error("event id has {0} bytes; it needs 1 to {max}", max = limits::SENDER_ID_BYTES)]
+    OddId(usize),
+}
+
+/// Prefixes that senders may not use: what the host itself says.
+const RESERVED: [&str; 2] = ["inngest/", "pawl/"];
+
+/// 1980-01-01 and 2100-01-01 in Unix milliseconds, Inngest's bounds.
+const TIMES: std::ops::Range<i64> = 315_532_800_000..4_102_444_800_000;
+
+impl NewEvent {
+    /// Checks what an outside sender may say.
+    pub fn check(self) -> Result<Self, BadEvent> {
+        if self.name.is_empty() {
+            return Err(BadEvent::NoName);
+        }
+        let chars = self.name.chars().count();
+        if chars > limits::EVENT_NAME_CHARS {
+            return Err(BadEvent::LongName(chars));
+        }
+        if self.name.chars().any(char::is_control) {
+            return Err(BadEvent::OddName);
+        }
+        if RESERVED.iter().any(|p| self.name.starts_with(p)) {
+            return Err(BadEvent::ReservedName(self.name.to_string()));
+        }
+        if !is_object(&self.data) {
+            return Err(BadEvent::NoObject("data"));
+        }
+        if self.user.as_ref().is_some_and(|u| !is_object(u)) {
+            return Err(BadEvent::NoObject("user"));
+        }
+        if let Some(at) = self.at.filter(|at| !TIMES.contains(&at.as_millis())) {
+            return Err(BadEvent::OddTime(at.as_millis()));
+        }
+        match &self.sender {
+            Some(s) if s.id.is_empty() || s.id.len() > limits::SENDER_ID_BYTES => {
+                Err(BadEvent::OddId(s.id.len()))
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// Accepted: with an id and a time of receipt.
+    pub fn accept(self, id: EventId, received_at: Timestamp) -> Event {
+        Event {
+            id,
+            name: self.name,
+            data: self.data,
+            user: self.user,
+            at: self.at.unwrap_or(received_at),
+            version: self.version,
+            sender: self.sender,
+            received_at,
+        }
+    }
+}
+
+fn is_object(payload: &Payload) -> bool {
+    payload.as_str().trim_start().starts_with('{')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(name: &str, data: &str) -> NewEvent {
+        let data = Payload::parse(data.into(), limits::EVENT_BYTES).expect("JSON");
+        NewEvent { name: name.into(), data, user: None, at: None, version: None, sender: None }
+    }
+
+    #[test]
+    fn what_a_sender_may_not_say_is_refused_by_name() {
+        let check = |e: NewEvent| e.check().expect_err("refused");
+        assert_eq!(check(event("", "{}")), BadEvent::NoName);
+        assert_eq!(check(event(&"é".repeat(513), "{}")), BadEvent::LongName(513));
+        assert_eq!(check(event("a\nb", "{}")), BadEvent::OddName);
+        assert_eq!(check(event("inngest/x", "{}")), BadEvent::ReservedName("inngest/x".into()));
+        assert_eq!(check(event("a", "[]")), BadEvent::NoObject("data"));
+        let late = NewEvent { at: Some(Timestamp::from_millis(5)), ..event("a", "{}") };
+        assert_eq!(check(late), BadEvent::OddTime(5));
+        assert!(event(&"é".repeat(512), " {}").check().is_ok());
+    }
+}
