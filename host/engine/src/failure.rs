@@ -42,13 +42,7 @@ impl Retry {
 impl Failure {
     /// A failure that the policy may retry.
     pub fn new(name: &str, message: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            message: message.into(),
-            stack: None,
-            data: None,
-            retry: Retry::ByPolicy,
-        }
+        Self { name: name.into(), message: message.into(), stack: None, data: None, retry: Retry::ByPolicy }
     }
 
     /// The same, never to be tried again.

@@ -100,7 +100,9 @@ pub enum Settled {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Refused {
     /// The journal has this step as another kind. The run stops for its operator.
-    #[error("step `{0}` is recorded as {1}, and the function now asks for {2}: its code is not deterministic")]
+    #[error(
+        "step `{0}` is recorded as {1}, and the function now asks for {2}: its code is not deterministic"
+    )]
     Diverged(StepKey, &'static str, &'static str),
     /// The id cannot be a step's.
     #[error(transparent)]
@@ -228,7 +230,10 @@ impl Replay {
                 // with siblings the function goes on at once with those
                 let until = if self.has_siblings { now } else { retry_at };
                 let failed = Entry::AttemptFailed { step, attempt, started_at, at: now, failure, retry_at };
-                Ok((Settled::Park, vec![self.folded(failed)?, self.folded(Entry::Parked { at: now, until })?]))
+                Ok((
+                    Settled::Park,
+                    vec![self.folded(failed)?, self.folded(Entry::Parked { at: now, until })?],
+                ))
             }
             Next::GiveUp => {
                 let failure = failure.for_good();

@@ -186,7 +186,13 @@ mod tests {
                 retry_at: at(10),
             },
             Entry::Parked { at: at(3), until: at(10) },
-            Entry::StepCompleted { step: key("a"), attempt: 1, started_at: at(11), at: at(12), output: text("7") },
+            Entry::StepCompleted {
+                step: key("a"),
+                attempt: 1,
+                started_at: at(11),
+                at: at(12),
+                output: text("7"),
+            },
         ];
         assert_eq!(last_failure(&journal[..3]), Some(&failure));
         let [step] = steps(&journal).try_into().expect("one step");

@@ -1,0 +1,8 @@
+//! The host: everything that does I/O around the rules of [`pawl_engine`].
+//!
+//! `docs/architecture.md` has the map. In short: `store`, `runtime`, `ingress` and
+//! `clock` know the engine and never each other; `catalog`, `intake` and `worker`
+//! join them; `http` and `cli` are on top; `app` puts it all together.
+
+pub mod ingress;
+pub mod store;

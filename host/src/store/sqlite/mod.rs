@@ -1,0 +1,291 @@
+//! The store on SQLite: one file, one host.
+//!
+//! WAL with `synchronous=FULL`: a commit is on the disk when it returns. All writes
+//! go through [`writer`]; people's queries have connections of their own ([`reads`]).
+//! A lock file keeps a second host out, which is what lets claims live in memory.
+
+mod reads;
+mod rows;
+mod schema;
+mod state;
+mod writer;
+mod writes;
+
+use super::*;
+use fs4::fs_std::FileExt;
+use reads::Readers;
+use rusqlite::{Connection, ErrorCode};
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
+use writer::Writer;
+
+/// How long a write waits when another program (a backup, a shell) has the database.
+const BUSY: Duration = Duration::from_secs(2);
+
+/// Pages in the write-ahead log before they are copied back: 16 MB, so that the copy
+/// happens seldom and stays short.
+const CHECKPOINT_PAGES: u32 = 4_000;
+
+/// A store in one SQLite file.
+pub struct Sqlite {
+    writer: Writer,
+    readers: Readers,
+    /// Held for as long as the store lives.
+    _lock: File,
+}
+
+impl Sqlite {
+    /// Opens the store in this folder, making what is missing.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let io = |e: std::io::Error| StoreError::Unavailable(format!("{}: {e}", folder.display()));
+        std::fs::create_dir_all(folder).map_err(io)?;
+        let lock = File::create(folder.join("pawl.lock")).map_err(io)?;
+        if !lock.try_lock_exclusive().map_err(io)? {
+            let why = format!("another pawl uses the data folder {}", folder.display());
+            return Err(StoreError::Unavailable(why));
+        }
+        let path = folder.join("pawl.db");
+        let mut db = connect(&path)?;
+        schema::migrate(&mut db)?;
+        let writer = Writer::start(db)?;
+        Ok(Self { writer, readers: Readers::open(&path)?, _lock: lock })
+    }
+
+    async fn held(&self) -> Result<Vec<RunId>, StoreError> {
+        self.writer.between(|_, state| Ok(state.claims.runs().cloned().collect())).await
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let set = || -> rusqlite::Result<Connection> {
+        let db = Connection::open(path)?;
+        db.busy_timeout(BUSY)?;
+        db.pragma_update(None, "journal_mode", "WAL")?;
+        db.pragma_update(None, "synchronous", "FULL")?;
+        db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        db.pragma_update(None, "cache_size", -32_000)?;
+        db.pragma_update(None, "temp_store", "MEMORY")?;
+        db.set_prepared_statement_cache_capacity(64);
+        Ok(db)
+    };
+    set().map_err(error)
+}
+
+/// An error of SQLite by what the caller can do about it.
+fn error(e: rusqlite::Error) -> StoreError {
+    match e.sqlite_error_code() {
+        Some(ErrorCode::ConstraintViolation) => StoreError::Conflict,
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::TypeMismatch) => {
+            StoreError::Corrupt(e.to_string())
+        }
+        Some(_) => StoreError::Unavailable(e.to_string()),
+        None => StoreError::Corrupt(e.to_string()),
+    }
+}
+
+/// What people see of a run that is claimed: it runs, though its start may not be
+/// written yet.
+fn overlay(mut run: RunRow, is_held: bool) -> RunRow {
+    if is_held && !run.index.status.is_final() {
+        run.index.status = Status::Running;
+        run.index.wake_at = None;
+    }
+    run
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    async fn accept(&self, accepts: Vec<Accept>) -> Result<Vec<Accepted>, StoreError> {
+        let places: Vec<_> = accepts.iter().flat_map(|a| a.runs.clone()).collect();
+        let work =
+            move |db: &Connection, _: &state::State| accepts.iter().map(|a| writes::accept(db, a)).collect();
+        self.writer
+            .write(work, move |_: &Vec<Accepted>, state| {
+                places.iter().for_each(|r| state.back_to(&r.function, r.created_at.as_millis(), &r.id));
+            })
+            .await
+    }
+
+    async fn start(&self, event: &EventId, run: NewRun) -> Result<(), StoreError> {
+        let (event, place) = (event.clone(), run.clone());
+        self.writer
+            .write(
+                move |db, _| writes::start(db, &event, &run),
+                move |(), state| state.back_to(&place.function, place.created_at.as_millis(), &place.id),
+            )
+            .await
+    }
+
+    async fn claim(&self, ask: Ask) -> Result<Vec<Claimed>, StoreError> {
+        self.writer.between(move |db, state| claim(db, state, &ask)).await
+    }
+
+    async fn seize(&self, run: &RunId) -> Result<Option<Claimed>, StoreError> {
+        let run = run.clone();
+        let seize = move |db: &Connection, state: &mut state::State| {
+            let status = reads::run(db, &run)?.index.status;
+            if status.is_final() { Ok(None) } else { writes::load(db, state, &run).map(Some) }
+        };
+        self.writer.between(seize).await
+    }
+
+    async fn commit(&self, claim: &Claim, commit: Commit) -> Result<(), StoreError> {
+        let (held, then) = (claim.clone(), commit.then);
+        let work = {
+            let claim = claim.clone();
+            move |db: &Connection, state: &state::State| writes::commit(db, state, &claim, &commit)
+        };
+        self.writer
+            .write(work, move |place, state| {
+                if then == Then::Release {
+                    state.claims.end(&held);
+                }
+                if let Some((function, ready_at)) = place {
+                    state.back_to(function, *ready_at, &held.run);
+                }
+            })
+            .await
+            .map(|_| ())
+    }
+
+    async fn release(&self, claim: &Claim) {
+        let claim = claim.clone();
+        let release = move |db: &Connection, state: &mut state::State| {
+            state.claims.end(&claim);
+            let sql = "SELECT function, ready_at FROM queue WHERE run = ?1";
+            let place = rows::first(db, sql, [claim.run.as_str()], |row| {
+                Ok((row.get::<_, String>(0).map_err(error)?, row.get::<_, i64>(1).map_err(error)?))
+            })?;
+            if let Some((function, ready_at)) = place {
+                state.back_to(&FunctionId::new(function), ready_at, &claim.run);
+            }
+            Ok(())
+        };
+        if let Err(e) = self.writer.between(release).await {
+            tracing::error!(error = %e, "a claim could not be given back: its run waits for a restart");
+        }
+    }
+
+    async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let now = now.as_millis();
+        self.writer.between(move |db, _| next_due(db, now)).await
+    }
+
+    async fn deploy(&self, deploy: Deploy) -> Result<(), StoreError> {
+        self.writer.write(move |db, _| writes::deploy(db, &deploy), |(), _| ()).await
+    }
+
+    async fn withdraw(&self, source: &str) -> Result<(), StoreError> {
+        let source = source.to_owned();
+        self.writer.write(move |db, _| writes::withdraw(db, &source), |(), _| ()).await
+    }
+
+    async fn deployments(&self) -> Result<(Vec<Deployment>, Vec<Source>), StoreError> {
+        self.readers.read(reads::deployments).await
+    }
+
+    async fn artifact(&self, id: &DeploymentId) -> Result<Vec<u8>, StoreError> {
+        let id = id.clone();
+        self.readers.read(move |db| reads::artifact(db, &id)).await
+    }
+
+    async fn runs(&self, filter: RunFilter) -> Result<Vec<RunRow>, StoreError> {
+        let held = self.held().await?;
+        self.readers
+            .read(move |db| {
+                let found = reads::runs(db, &filter, &held)?;
+                let shown = found.into_iter().map(|run| {
+                    let is_held = held.contains(&run.id);
+                    overlay(run, is_held)
+                });
+                Ok(shown.filter(|run| filter.status.is_none_or(|s| s == run.index.status)).collect())
+            })
+            .await
+    }
+
+    async fn run(&self, id: &RunId) -> Result<RunRow, StoreError> {
+        let run = id.clone();
+        let is_held = self.writer.between(move |_, state| Ok(state.claims.is_held(&run))).await?;
+        let run = id.clone();
+        self.readers.read(move |db| reads::run(db, &run).map(|run| overlay(run, is_held))).await
+    }
+
+    async fn events(&self, filter: EventFilter) -> Result<Vec<Event>, StoreError> {
+        self.readers.read(move |db| reads::events(db, &filter)).await
+    }
+
+    async fn event(&self, id: &str) -> Result<Event, StoreError> {
+        let id = id.to_owned();
+        self.readers.read(move |db| reads::event(db, &id)).await
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.writer.write(|db, _| writes::kv_set(db, "pawl:ready", "ready", Some(b"1")), |(), _| ()).await
+    }
+
+    async fn kv_get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let (bucket, key) = (bucket.to_owned(), key.to_owned());
+        self.readers.read(move |db| reads::kv_get(db, &bucket, &key)).await
+    }
+
+    async fn kv_set(&self, bucket: &str, key: &str, value: Option<Vec<u8>>) -> Result<(), StoreError> {
+        let (bucket, key) = (bucket.to_owned(), key.to_owned());
+        let work =
+            move |db: &Connection, _: &state::State| writes::kv_set(db, &bucket, &key, value.as_deref());
+        self.writer.write(work, |(), _| ()).await
+    }
+
+    async fn kv_keys(&self, bucket: &str, after: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+        let (bucket, after) = (bucket.to_owned(), after.to_owned());
+        self.readers.read(move |db| reads::kv_keys(db, &bucket, &after, limit)).await
+    }
+}
+
+/// Functions take turns: each gives one run a round, until enough are claimed.
+fn claim(db: &Connection, state: &mut state::State, ask: &Ask) -> Result<Vec<Claimed>, StoreError> {
+    let mut functions = writes::queued_functions(db)?;
+    let after = functions.iter().position(|f| Some(f.as_str()) > state.turn.as_deref()).unwrap_or(0);
+    functions.rotate_left(after);
+    let mut claimed = Vec::new();
+    while claimed.len() < ask.max && !functions.is_empty() {
+        // a fair part for each, so that one round is enough in the common case
+        let part = (ask.max - claimed.len()).div_ceil(functions.len());
+        let mut still = Vec::new();
+        for function in functions {
+            let room =
+                ask.limits.get(&function).map_or(u32::MAX, |l| l.saturating_sub(state.claims.of(&function)));
+            let max = part.min(room as usize).min(ask.max - claimed.len());
+            if max == 0 {
+                continue;
+            }
+            let got = match writes::claim_of(db, state, &function, ask.now.as_millis(), max) {
+                Ok(got) => got,
+                Err(e) if claimed.is_empty() => return Err(e),
+                // what is claimed is claimed: hand it out
+                Err(_) => return Ok(claimed),
+            };
+            state.turn = Some(function.as_str().to_owned());
+            if got.len() == max {
+                still.push(function);
+            }
+            claimed.extend(got);
+        }
+        functions = still;
+    }
+    Ok(claimed)
+}
+
+fn next_due(db: &Connection, now: i64) -> Result<Option<Timestamp>, StoreError> {
+    let mut earliest: Option<i64> = None;
+    for function in writes::queued_functions(db)? {
+        let next = rows::first(db, writes::NEXT_DUE, rusqlite::params![function.as_str(), now], |row| {
+            row.get::<_, Option<i64>>(0).map_err(error)
+        })?;
+        earliest = [earliest, next.flatten()].into_iter().flatten().min();
+    }
+    Ok(earliest.map(Timestamp::from_millis))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! Queries of people: connections of their own, so that they never wait for the
+//! writer nor make it wait.
+
+use super::{error, rows};
+use crate::store::{Deployment, EventFilter, RunFilter, RunRow, Source, StoreError};
+use pawl_engine::event::Event;
+use pawl_engine::index::Status;
+use pawl_engine::{DeploymentId, RunId, Timestamp};
+use rusqlite::{Connection, params};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use tokio::sync::Semaphore;
+
+/// Queries at once: a page and what refreshes beside it.
+const CONNECTIONS: usize = 4;
+
+/// A few read-only connections.
+#[derive(Clone)]
+pub(super) struct Readers {
+    idle: Arc<Mutex<Vec<Connection>>>,
+    permits: Arc<Semaphore>,
+}
+
+impl Readers {
+    /// Opens them.
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        let open = |_| {
+            super::connect(path)
+                .and_then(|db| db.pragma_update(None, "query_only", true).map(|()| db).map_err(error))
+        };
+        let idle = (0..CONNECTIONS).map(open).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { idle: Arc::new(Mutex::new(idle)), permits: Arc::new(Semaphore::new(CONNECTIONS)) })
+    }
+
+    /// Does `work` on one of them, on a thread that may block.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let gone = |what: &str| StoreError::Unavailable(format!("the readers have ended: {what}"));
+        let permit = self.permits.clone().acquire_owned().await.map_err(|e| gone(&e.to_string()))?;
+        let idle = self.idle.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            let db = idle.lock().ok().and_then(|mut v| v.pop()).ok_or_else(|| gone("no connection"))?;
+            let found = work(&db);
+            if let Ok(mut idle) = idle.lock() {
+                idle.push(db);
+            }
+            drop(permit);
+            found
+        });
+        task.await.map_err(|e| gone(&e.to_string()))?
+    }
+}
+
+/// Runs by filter, newest first; `held` are the runs that are claimed.
+pub(super) fn runs(db: &Connection, filter: &RunFilter, held: &[RunId]) -> Result<Vec<RunRow>, StoreError> {
+    let held: Vec<&str> = held.iter().map(RunId::as_str).collect();
+    let held = serde_json::to_string(&held).unwrap_or_else(|_| "[]".into());
+    let (sql, plain_status) = runs_sql(filter);
+    let found = rows::all(
+        db,
+        &sql,
+        rusqlite::named_params! {
+            ":status": plain_status.map(Status::as_str),
+            ":function": filter.function.as_ref().map(|f| f.as_str()),
+            ":event": filter.event.as_ref().map(|e| e.as_str()),
+            ":before": filter.before.as_ref().map(|r| r.as_str()),
+            ":held": held,
+            ":limit": filter.limit as i64,
+        },
+        rows::run,
+    )?;
+    found.into_iter().map(|run| with_last_entry(db, run)).collect()
+}
+
+/// The query of a filter. Conditions are left out rather than made optional, so that
+/// each filter gets the index that is made for it.
+pub(super) fn runs_sql(filter: &RunFilter) -> (String, Option<Status>) {
+    let mut wanted = vec!["(:held IS NOT NULL)", "(:status IS NULL OR :status IS NOT NULL)"];
+    let mut plain = filter.status;
+    match filter.status {
+        // a claimed run is running, though the database may not know yet
+        Some(Status::Running) => {
+            wanted.push("(r.id IN (SELECT value FROM json_each(:held)) OR r.id IN (SELECT id FROM runs WHERE status = 'Running'))");
+            plain = None;
+        }
+        Some(_) => wanted.push("r.status = :status"),
+        None => {}
+    }
+    wanted.push(if filter.function.is_some() { "r.function = :function" } else { "(:function IS NULL)" });
+    wanted.push(if filter.event.is_some() { "r.event = :event" } else { "(:event IS NULL)" });
+    wanted.push(if filter.before.is_some() { "r.id < :before" } else { "(:before IS NULL)" });
+    let sql = format!(
+        "SELECT {} FROM runs r JOIN events e ON e.id = r.event WHERE {} ORDER BY r.id DESC LIMIT :limit",
+        rows::RUN,
+        wanted.join(" AND ")
+    );
+    (sql, plain)
+}
+
+fn with_last_entry(db: &Connection, mut run: RunRow) -> Result<RunRow, StoreError> {
+    run.journal = rows::last_entry(db, &run.id)?.into_iter().collect();
+    Ok(run)
+}
+
+/// One run with its journal.
+pub(super) fn run(db: &Connection, id: &RunId) -> Result<RunRow, StoreError> {
+    // one transaction: the columns and the journal belong together
+    let db = db.unchecked_transaction().map_err(error)?;
+    let sql = format!("SELECT {} FROM runs r JOIN events e ON e.id = r.event WHERE r.id = ?1", rows::RUN);
+    let mut run = rows::first(&db, &sql, [id.as_str()], rows::run)?.ok_or(StoreError::NotFound)?;
+    run.journal = rows::journal(&db, id)?;
+    Ok(run)
+}
+
+/// Events by filter, newest first.
+pub(super) fn events(db: &Connection, filter: &EventFilter) -> Result<Vec<Event>, StoreError> {
+    let name = if filter.name.is_some() { "e.name = ?1" } else { "?1 IS NULL" };
+    let before = if filter.before.is_some() { "e.id < ?2" } else { "?2 IS NULL" };
+    let sql =
+        format!("SELECT {} FROM events e WHERE {name} AND {before} ORDER BY e.id DESC LIMIT ?3", rows::EVENT);
+    let before = filter.before.as_ref().map(|e| e.as_str());
+    rows::all(db, &sql, params![filter.name, before, filter.limit as i64], rows::event)
+}
+
+/// One event, by its own id or by its sender's.
+pub(super) fn event(db: &Connection, id: &str) -> Result<Event, StoreError> {
+    let sql = format!("SELECT {} FROM events e WHERE e.id = ?1", rows::EVENT);
+    if let Some(event) = rows::first(db, &sql, [id], rows::event)? {
+        return Ok(event);
+    }
+    let sql = format!(
+        "SELECT {} FROM senders s JOIN events e ON e.id = s.event WHERE s.sender_id = ?1 \
+         ORDER BY s.received_at DESC LIMIT 1",
+        rows::EVENT
+    );
+    rows::first(db, &sql, [id], rows::event)?.ok_or(StoreError::NotFound)
+}
+
+/// All deployments and sources.
+pub(super) fn deployments(db: &Connection) -> Result<(Vec<Deployment>, Vec<Source>), StoreError> {
+    let db = db.unchecked_transaction().map_err(error)?;
+    let sql = "SELECT id, length(bytes), manifests, at FROM deployments ORDER BY at DESC, id";
+    let deployments = rows::all(&db, sql, [], rows::deployment)?;
+    let sources = rows::all(&db, "SELECT name, deployment, at FROM sources ORDER BY at, name", [], |row| {
+        let read = || -> rusqlite::Result<Source> {
+            Ok(Source {
+                name: row.get(0)?,
+                deployment: DeploymentId::new(row.get::<_, String>(1)?),
+                at: Timestamp::from_millis(row.get(2)?),
+            })
+        };
+        read().map_err(error)
+    })?;
+    Ok((deployments, sources))
+}
+
+/// A deployment's bytes.
+pub(super) fn artifact(db: &Connection, id: &DeploymentId) -> Result<Vec<u8>, StoreError> {
+    let sql = "SELECT bytes FROM deployments WHERE id = ?1";
+    rows::first(db, sql, [id.as_str()], |row| row.get(0).map_err(error))?.ok_or(StoreError::NotFound)
+}
+
+/// A value.
+pub(super) fn kv_get(db: &Connection, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    let sql = "SELECT value FROM kv WHERE bucket = ?1 AND key = ?2";
+    rows::first(db, sql, params![bucket, key], |row| row.get(0).map_err(error))
+}
+
+/// Keys in order.
+pub(super) fn kv_keys(
+    db: &Connection,
+    bucket: &str,
+    after: &str,
+    limit: usize,
+) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT key FROM kv WHERE bucket = ?1 AND key > ?2 ORDER BY key LIMIT ?3";
+    rows::all(db, sql, params![bucket, after, limit as i64], |row| row.get(0).map_err(error))
+}

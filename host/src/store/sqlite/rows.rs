@@ -1,0 +1,143 @@
+//! Rows to types and back. A row that is not as it should be is corrupt, and says so.
+
+use super::error;
+use crate::store::{Deployment, RunRow, StoreError};
+use pawl_engine::event::{Event, SenderId};
+use pawl_engine::index::{Index, Status};
+use pawl_engine::{DeploymentId, Entry, EventId, FunctionId, Payload, RunId, Timestamp};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+/// The columns of [`event`], in its order.
+pub(super) const EVENT: &str =
+    "e.id, e.name, e.data, e.user, e.at, e.version, e.source, e.sender_id, e.received_at";
+
+/// The columns of [`run`], in its order.
+pub(super) const RUN: &str = "r.id, r.function, r.deployment, r.event, e.name, r.created_at, r.status, \
+     r.started_at, r.ended_at, (SELECT ready_at FROM queue WHERE run = r.id)";
+
+fn at(ms: i64) -> Timestamp {
+    Timestamp::from_millis(ms)
+}
+
+fn payload(text: String) -> Result<Payload, StoreError> {
+    Payload::parse(text, usize::MAX).map_err(|e| StoreError::Corrupt(e.to_string()))
+}
+
+/// The ways in that senders are known by.
+fn source(text: &str) -> &'static str {
+    match text {
+        "stripe" => "stripe",
+        "api" => "api",
+        _ => "other",
+    }
+}
+
+/// From columns [`EVENT`].
+pub(super) fn event(row: &Row<'_>) -> Result<Event, StoreError> {
+    let get = |n: usize| row.get::<_, Option<String>>(n).map_err(error);
+    let sender = get(6)?.zip(get(7)?).map(|(s, id)| SenderId { source: source(&s), id });
+    Ok(Event {
+        id: EventId::new(row.get::<_, String>(0).map_err(error)?),
+        name: row.get::<_, String>(1).map_err(error)?.into(),
+        data: payload(row.get(2).map_err(error)?)?,
+        user: get(3)?.map(payload).transpose()?,
+        at: at(row.get(4).map_err(error)?),
+        version: get(5)?,
+        sender,
+        received_at: at(row.get(8).map_err(error)?),
+    })
+}
+
+/// From columns [`RUN`].
+pub(super) fn run(row: &Row<'_>) -> Result<RunRow, StoreError> {
+    let text = |n: usize| row.get::<_, String>(n).map_err(error);
+    let time = |n: usize| row.get::<_, Option<i64>>(n).map(|t| t.map(at)).map_err(error);
+    let status = text(6)?;
+    let status = Status::parse(&status).ok_or_else(|| StoreError::Corrupt(format!("status {status}")))?;
+    let index = Index { status, started_at: time(7)?, ended_at: time(8)?, wake_at: time(9)? };
+    Ok(RunRow {
+        id: RunId::new(text(0)?),
+        function: FunctionId::new(text(1)?),
+        deployment: DeploymentId::new(text(2)?),
+        event: EventId::new(text(3)?),
+        event_name: text(4)?,
+        created_at: at(row.get(5).map_err(error)?),
+        index,
+        journal: Vec::new(),
+    })
+}
+
+/// From `id, length(bytes), manifests, at`.
+pub(super) fn deployment(row: &Row<'_>) -> Result<Deployment, StoreError> {
+    let manifests: String = row.get(2).map_err(error)?;
+    Ok(Deployment {
+        id: DeploymentId::new(row.get::<_, String>(0).map_err(error)?),
+        size: row.get(1).map_err(error)?,
+        manifests: serde_json::from_str(&manifests).map_err(|e| StoreError::Corrupt(e.to_string()))?,
+        at: at(row.get(3).map_err(error)?),
+    })
+}
+
+/// All rows of a query.
+pub(super) fn all<T>(
+    db: &Connection,
+    sql: &str,
+    params: impl rusqlite::Params,
+    of: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = db.prepare_cached(sql).map_err(error)?;
+    let mut rows = statement.query(params).map_err(error)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(error)? {
+        found.push(of(row)?);
+    }
+    Ok(found)
+}
+
+/// The first row of a query, if there is one.
+pub(super) fn first<T>(
+    db: &Connection,
+    sql: &str,
+    params: impl rusqlite::Params,
+    of: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Option<T>, StoreError> {
+    let mut statement = db.prepare_cached(sql).map_err(error)?;
+    statement.query_row(params, |row| Ok(of(row))).optional().map_err(error)?.transpose()
+}
+
+/// A run's journal.
+pub(super) fn journal(db: &Connection, run: &RunId) -> Result<Vec<Entry>, StoreError> {
+    all(db, "SELECT entry FROM journal WHERE run = ?1 ORDER BY seq", [run.as_str()], entry)
+}
+
+/// The last entry of a run's journal.
+pub(super) fn last_entry(db: &Connection, run: &RunId) -> Result<Option<Entry>, StoreError> {
+    first(db, "SELECT entry FROM journal WHERE run = ?1 ORDER BY seq DESC LIMIT 1", [run.as_str()], entry)
+}
+
+fn entry(row: &Row<'_>) -> Result<Entry, StoreError> {
+    let text = row.get_ref(0).and_then(|v| v.as_str().map_err(Into::into)).map_err(error)?;
+    Entry::from_json(text).map_err(|e| StoreError::Corrupt(format!("journal entry: {e}")))
+}
+
+/// Stores an event.
+pub(super) fn insert_event(db: &Connection, event: &Event) -> Result<(), StoreError> {
+    let sql = "INSERT INTO events (id, name, data, user, at, version, source, sender_id, received_at) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    db.prepare_cached(sql)
+        .and_then(|mut s| {
+            s.execute(params![
+                event.id.as_str(),
+                &*event.name,
+                event.data.as_str(),
+                event.user.as_ref().map(Payload::as_str),
+                event.at.as_millis(),
+                event.version,
+                event.sender.as_ref().map(|s| s.source),
+                event.sender.as_ref().map(|s| s.id.as_str()),
+                event.received_at.as_millis(),
+            ])
+        })
+        .map(|_| ())
+        .map_err(error)
+}

@@ -1,0 +1,82 @@
+//! The suite on a real file, what survives a reopening, and the plans of hot queries.
+
+use super::*;
+use crate::store::conformance;
+
+#[tokio::test]
+async fn sqlite_passes_the_suite() {
+    let folders = std::cell::RefCell::new(Vec::new());
+    conformance::check_all(async || {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Sqlite::open(folder.path()).expect("opens");
+        folders.borrow_mut().push(folder);
+        Box::new(store) as Box<dyn Store>
+    })
+    .await;
+}
+
+#[test]
+fn a_second_host_is_kept_out_of_the_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let _guard = runtime.enter();
+    let _first = Sqlite::open(folder.path()).expect("opens");
+    let second = Sqlite::open(folder.path()).err().expect("refused");
+    assert!(second.to_string().contains("another pawl uses the data folder"), "{second}");
+}
+
+#[test]
+fn a_database_of_a_newer_version_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let db = connect(&folder.path().join("pawl.db")).expect("opens");
+    db.pragma_update(None, "user_version", 99).expect("sets");
+    drop(db);
+    assert!(matches!(Sqlite::open(folder.path()), Err(StoreError::Corrupt(_))));
+}
+
+/// The plan of a query, without the parts that depend on nothing of ours.
+fn plan(db: &Connection, sql: &str) -> String {
+    let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a query");
+    let rows = statement.raw_query().mapped(|row| row.get::<_, String>(3)).collect::<Result<Vec<_>, _>>();
+    rows.expect("a plan").join("\n")
+}
+
+#[test]
+fn every_hot_query_goes_by_its_index() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut db = connect(&folder.path().join("pawl.db")).expect("opens");
+    schema::migrate(&mut db).expect("migrates");
+    for (sql, wanted) in [
+        (
+            writes::QUEUED_RUNS,
+            "SEARCH queue USING PRIMARY KEY (function=? AND (ready_at,run)>(?,?) AND ready_at<?)",
+        ),
+        (writes::NEXT_DUE, "SEARCH queue USING PRIMARY KEY (function=? AND ready_at>?)"),
+        ("SELECT entry FROM journal WHERE run = ?1 ORDER BY seq", "SEARCH journal USING PRIMARY KEY (run=?)"),
+        (
+            "DELETE FROM queue WHERE run = ?1 RETURNING function",
+            "SEARCH queue USING COVERING INDEX queue_by_run (run=?)",
+        ),
+        (
+            "UPDATE runs SET status = ?2 WHERE id = ?1",
+            "SEARCH runs USING INDEX sqlite_autoindex_runs_1 (id=?)",
+        ),
+    ] {
+        assert_eq!(plan(&db, sql), wanted, "{sql}");
+    }
+    let functions = plan(&db, writes::QUEUED_FUNCTIONS);
+    assert!(!functions.contains("SCAN queue\n") && functions.contains("SEARCH queue"), "{functions}");
+    for filter in [
+        RunFilter::default(),
+        RunFilter { status: Some(Status::Failed), ..RunFilter::default() },
+        RunFilter { status: Some(Status::Running), ..RunFilter::default() },
+        RunFilter { function: Some(FunctionId::new("f")), ..RunFilter::default() },
+        RunFilter { event: Some(EventId::new("e")), ..RunFilter::default() },
+    ] {
+        let (sql, _) = reads::runs_sql(&filter);
+        let plan = plan(&db, &sql);
+        // few runs execute at once, and few belong to one event: those may be sorted
+        let is_small = filter.event.is_some() || filter.status == Some(Status::Running);
+        assert!(!plan.contains("TEMP B-TREE") || is_small, "{filter:?} sorts:\n{plan}");
+    }
+}
