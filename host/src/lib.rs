@@ -4,5 +4,9 @@
 //! `clock` know the engine and never each other; `catalog`, `intake` and `worker`
 //! join them; `http` and `cli` are on top; `app` puts it all together.
 
+pub mod clock;
+pub mod config;
 pub mod ingress;
+pub mod runtime;
+pub mod secret;
 pub mod store;

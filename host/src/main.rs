@@ -1,1 +1,3 @@
+//! The `pawl` binary.
+
 fn main() {}

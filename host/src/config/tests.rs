@@ -1,0 +1,101 @@
+//! Precedence, refusals and grants.
+
+use super::*;
+use pawl_engine::manifest::{Draft, Wishes};
+
+fn load(mode: Mode, toml: &str, env: &[(&str, &str)], flags: Flags) -> Result<Config, BadConfig> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("pawl.toml");
+    std::fs::write(&path, toml).expect("writes");
+    let env: BTreeMap<_, _> = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    Config::load(mode, Flags { config: Some(path), ..flags }, &|name| env.get(name).cloned())
+}
+
+const KEYS: [(&str, &str); 2] = [("INNGEST_EVENT_KEY", "e1, e2"), ("INNGEST_SIGNING_KEY", "s1\n")];
+
+#[test]
+fn without_any_setting_dev_listens_on_loopback_port_3000() {
+    let config = load(Mode::Dev, "", &[], Flags::default()).expect("holds");
+    assert_eq!(config.addr.to_string(), "127.0.0.1:3000");
+    assert_eq!((config.data, config.functions), ("./.pawl".into(), vec!["./functions".into()]));
+}
+
+#[test]
+fn a_flag_wins_over_the_file() {
+    let flags = Flags { addr: Some("localhost:4".into()), ..Flags::default() };
+    let config = load(Mode::Dev, "addr = '127.0.0.1:5'\ndata = '/d'", &[], flags).expect("holds");
+    assert_eq!((config.addr.port(), config.data), (4, "/d".into()));
+}
+
+#[test]
+fn serve_names_every_missing_key_at_once() {
+    let BadConfig(wrong) = load(Mode::Serve, "", &[], Flags::default()).expect_err("refused");
+    assert_eq!(wrong.len(), 2, "{wrong:?}");
+    assert!(wrong[0].contains("INNGEST_EVENT_KEY") && wrong[1].contains("INNGEST_SIGNING_KEY"));
+}
+
+#[test]
+fn keys_are_lists_and_lose_the_space_around_them() {
+    let config = load(Mode::Serve, "", &KEYS, Flags::default()).expect("holds");
+    assert_eq!(config.event_keys.iter().map(Secret::expose).collect::<Vec<_>>(), ["e1", "e2"]);
+    assert_eq!(config.signing_keys[0].expose(), "s1");
+    assert!(config.warnings.iter().any(|w| w.contains("INNGEST_SIGNING_KEY has white space")));
+    assert!(!format!("{config:?}").contains("\"s1\""), "a secret never prints");
+}
+
+#[test]
+fn what_contradicts_itself_is_refused() {
+    let wrong = |mode, toml: &str, env: &[(&str, &str)], flags| {
+        load(mode, toml, env, flags).expect_err("refused").to_string()
+    };
+    let open = Flags { addr: Some("0.0.0.0:3000".into()), ..Flags::default() };
+    assert!(wrong(Mode::Dev, "", &[], open).contains("open to others"));
+    let env = [KEYS[0], KEYS[1], ("INNGEST_DEV", "1")];
+    assert!(wrong(Mode::Serve, "", &env, Flags::default()).contains("INNGEST_DEV"));
+    assert!(wrong(Mode::Dev, "adr = 'x'", &[], Flags::default()).contains("adr"));
+    let store = Flags { store: Some("postgres://u:secret@h/d".into()), ..Flags::default() };
+    let text = wrong(Mode::Dev, "", &[], store);
+    assert!(text.contains("postgres") && !text.contains("secret"), "{text}");
+    assert!(
+        wrong(Mode::Dev, "", &[("INSTANT_APP_ID", "a")], Flags::default()).contains("INSTANT_ADMIN_TOKEN")
+    );
+}
+
+fn manifest(id: &str) -> pawl_engine::Manifest {
+    let set = |s: &str| [s.to_owned()].into();
+    let wishes = Wishes {
+        hosts: set("{setting:INSTANT_API_URI}"),
+        settings: set("INSTANT_APP_ID"),
+        secrets: set("INSTANT_ADMIN_TOKEN"),
+    };
+    Draft { id: id.into(), wishes, ..Draft::default() }.parse().expect("valid")
+}
+
+const INSTANT: [(&str, &str); 3] = [
+    ("INSTANT_APP_ID", "app"),
+    ("INSTANT_ADMIN_TOKEN", "token"),
+    ("INSTANT_API_URI", "http://127.0.0.1:8888/"),
+];
+
+#[test]
+fn in_production_only_what_the_operator_named_is_granted() {
+    let env: Vec<_> = KEYS.iter().chain(&INSTANT).copied().collect();
+    let toml = "[grants.other]\nsettings = ['INSTANT_APP_ID']";
+    let config = load(Mode::Serve, toml, &env, Flags::default()).expect("holds");
+    let (grant, refused) = config.grants.of(&manifest("process-checkout-completed"));
+    assert!(refused.is_empty() && grant.secrets.contains_key("INSTANT_ADMIN_TOKEN"), "{refused:?}");
+    let url = |u: &str| reqwest::Url::parse(u).expect("a URL");
+    assert!(grant.allows(&url("http://127.0.0.1:8888/admin/transact")));
+    assert!(!grant.allows(&url("http://127.0.0.1:8889/admin/transact")));
+    let (grant, refused) = config.grants.of(&manifest("other"));
+    assert_eq!(refused, ["host {setting:INSTANT_API_URI}", "secret INSTANT_ADMIN_TOKEN"]);
+    assert_eq!(grant.settings.len(), 1);
+}
+
+#[test]
+fn dev_grants_what_is_wished_and_an_unset_setting_is_none() {
+    let config = load(Mode::Dev, "", &[], Flags::default()).expect("holds");
+    let (grant, refused) = config.grants.of(&manifest("any"));
+    assert!(refused.is_empty() && grant.hosts.is_empty());
+    assert_eq!(grant.unset, ["INSTANT_APP_ID"]);
+}

@@ -1,0 +1,326 @@
+//! From bytes to a plugin that can be run: componentize, check, compile (or take
+//! the compiled code from the cache), and let it describe itself.
+
+use super::engine::{Limits, engine};
+use super::guest::{Guest, attempt, store};
+use super::{Ending, Grant, Input, KvCall, KvReply, Level, Reply, Steps, Stop, outbound};
+use async_trait::async_trait;
+use pawl_bindings::exports::pawl::workflow::functions as wit;
+use pawl_bindings::{Plugin as Bindings, PluginPre};
+use pawl_engine::manifest::{BadManifest, Draft, DraftTrigger, Wishes};
+use pawl_engine::replay::StepCall;
+use pawl_engine::{DeploymentId, Failure, Manifest, Payload};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+use wasmtime::Engine;
+use wasmtime::component::{Component, HasSelf, Linker};
+
+/// Everything that a component may import.
+const OFFERED: [&str; 6] = [
+    "pawl:workflow/types@0.1.0",
+    "pawl:workflow/step@0.1.0",
+    "pawl:workflow/log@0.1.0",
+    "pawl:workflow/http@0.1.0",
+    "pawl:workflow/settings@0.1.0",
+    "wasi:keyvalue/store@0.2.0-draft",
+];
+
+/// What a component has to export.
+const WANTED: &str = "pawl:workflow/functions@0.1.0";
+
+/// A plugin that can be run.
+pub struct Plugin {
+    /// Its deployment.
+    pub id: DeploymentId,
+    /// Its functions.
+    pub manifests: Vec<Manifest>,
+    pub(super) pre: PluginPre<Guest>,
+}
+
+/// What `check` tells of a component.
+#[derive(Debug)]
+pub struct Inspection {
+    /// The digest of the bytes as given.
+    pub id: DeploymentId,
+    /// How many bytes.
+    pub size: usize,
+    /// Its functions.
+    pub manifests: Vec<Manifest>,
+    /// What it imports.
+    pub imports: Vec<String>,
+}
+
+/// Why bytes are no plugin. Each with a sentence that names what to change.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Not WebAssembly, or broken.
+    #[error("this is no WebAssembly component: {0}")]
+    NoComponent(String),
+    /// It imports what the host does not give.
+    #[error("it imports `{0}`, which is not granted: a plugin may import {offered}", offered = OFFERED.join(", "))]
+    Import(String),
+    /// It exports no functions.
+    #[error("it exports no functions: a plugin exports `{WANTED}`{0}")]
+    NoFunctions(&'static str),
+    /// It repeats a function's id.
+    #[error("it describes function `{0}` twice")]
+    Repeated(String),
+    /// A description is wrong.
+    #[error(transparent)]
+    Manifest(#[from] BadManifest),
+    /// It broke while it described itself.
+    #[error("it broke while it described itself: {0}")]
+    Describe(String),
+    /// The host could not do its part.
+    #[error("it cannot be compiled: {0}")]
+    Compile(String),
+}
+
+impl LoadError {
+    /// The reason in one word, for machines.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoComponent(_) => "not_a_component",
+            Self::Import(_) => "import_not_granted",
+            Self::NoFunctions(_) => "no_functions",
+            Self::Repeated(_) => "function_repeated",
+            Self::Manifest(_) => "invalid_manifest",
+            Self::Describe(_) => "describe_failed",
+            Self::Compile(_) => "compile_failed",
+        }
+    }
+}
+
+/// The digest by which bytes are known.
+pub fn digest(bytes: &[u8]) -> DeploymentId {
+    DeploymentId::new(hex::encode(Sha256::digest(bytes)))
+}
+
+/// The process's sandbox.
+pub struct Runtime {
+    engine: Engine,
+    linker: Linker<Guest>,
+    client: reqwest::Client,
+    limits: Limits,
+    cache: Option<PathBuf>,
+}
+
+impl Runtime {
+    /// A sandbox with these limits; compiled code is kept in `cache`. The folder must
+    /// be the host's own: what lies there is executed.
+    pub fn new(limits: Limits, cache: Option<&Path>) -> Result<Self, LoadError> {
+        let fault = |e: wasmtime::Error| LoadError::Compile(format!("{e:#}"));
+        let engine = engine(&limits).map_err(fault)?;
+        let mut linker = Linker::new(&engine);
+        Bindings::add_to_linker::<_, HasSelf<Guest>>(&mut linker, |guest| guest).map_err(fault)?;
+        let client = outbound::client().map_err(|e| LoadError::Compile(e.to_string()))?;
+        Ok(Self { engine, linker, client, limits, cache: cache.map(Path::to_owned) })
+    }
+
+    /// How many instances may live at once.
+    pub fn slots(&self) -> usize {
+        self.limits.slots as usize
+    }
+
+    /// A plugin from its bytes. May take seconds; blocks.
+    pub fn load(&self, bytes: &[u8]) -> Result<Plugin, LoadError> {
+        let id = digest(bytes);
+        let component = self.compile(&id, bytes)?;
+        let pre = self.prepare(&component)?;
+        let manifests = self.describe(&pre)?;
+        Ok(Plugin { id, manifests, pre })
+    }
+
+    /// A plugin whose functions are known, without asking it again.
+    pub fn load_known(&self, bytes: &[u8], manifests: Vec<Manifest>) -> Result<Plugin, LoadError> {
+        let id = digest(bytes);
+        let pre = self.prepare(&self.compile(&id, bytes)?)?;
+        Ok(Plugin { id, manifests, pre })
+    }
+
+    /// What the bytes hold and want.
+    pub fn inspect(&self, bytes: &[u8]) -> Result<Inspection, LoadError> {
+        let component = self.compile(&digest(bytes), bytes)?;
+        let imports = self.imports(&component);
+        let plugin = self.load(bytes)?;
+        Ok(Inspection { id: plugin.id, size: bytes.len(), manifests: plugin.manifests, imports })
+    }
+
+    /// One attempt at a run, in an instance of its own.
+    pub async fn attempt(
+        &self,
+        plugin: &Plugin,
+        input: &Input,
+        grant: Grant,
+        steps: Box<dyn Steps>,
+    ) -> Ending {
+        let guest = Guest::new(steps, grant, self.client.clone(), self.limits);
+        attempt(&self.engine, plugin, guest, input).await
+    }
+
+    fn compile(&self, id: &DeploymentId, bytes: &[u8]) -> Result<Component, LoadError> {
+        let kept =
+            self.cache.as_ref().map(|folder| folder.join(format!("{id}-{}.cwasm", self.engine_hash())));
+        if let Some(component) = kept.as_deref().and_then(|path| self.from_cache(path)) {
+            return Ok(component);
+        }
+        let bytes = componentize(bytes)?;
+        let component = Component::new(&self.engine, &bytes)
+            .map_err(|e| LoadError::NoComponent(format!("{:#}", e.root_cause())))?;
+        if let Some(path) = kept
+            && let Err(e) = keep(&path, &component)
+        {
+            tracing::warn!(
+                error = format!("{e:#}"),
+                "compiled code could not be kept: it is compiled again next time"
+            );
+        }
+        Ok(component)
+    }
+
+    fn from_cache(&self, path: &Path) -> Option<Component> {
+        if !path.exists() {
+            return None;
+        }
+        #[expect(
+            unsafe_code,
+            reason = "the folder is the host's own, and the file's name holds the engine's hash"
+        )]
+        // SAFETY: the file was written by `keep` from a component that this engine compiled
+        let loaded = unsafe { Component::deserialize_file(&self.engine, path) };
+        loaded.inspect_err(|e| tracing::warn!(error = format!("{e:#}"), "kept code is not usable")).ok()
+    }
+
+    fn engine_hash(&self) -> String {
+        let mut hasher = std::hash::DefaultHasher::new();
+        self.engine.precompile_compatibility_hash().hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
+    }
+
+    fn imports(&self, component: &Component) -> Vec<String> {
+        component.component_type().imports(&self.engine).map(|(name, _)| name.to_owned()).collect()
+    }
+
+    fn prepare(&self, component: &Component) -> Result<PluginPre<Guest>, LoadError> {
+        if let Some(import) = self.imports(component).into_iter().find(|i| !OFFERED.contains(&i.as_str())) {
+            return Err(LoadError::Import(import));
+        }
+        let ty = component.component_type();
+        if !ty.exports(&self.engine).any(|(name, _)| name == WANTED) {
+            return Err(LoadError::NoFunctions(""));
+        }
+        let pre = self.linker.instantiate_pre(component);
+        pre.and_then(PluginPre::new).map_err(|e| LoadError::NoComponent(format!("{e:#}")))
+    }
+
+    fn describe(&self, pre: &PluginPre<Guest>) -> Result<Vec<Manifest>, LoadError> {
+        let guest = Guest::new(Box::new(Nothing), Grant::default(), self.client.clone(), self.limits);
+        let describe = async {
+            let mut store = store(&self.engine, guest);
+            let instance = pre.instantiate_async(&mut store).await?;
+            instance.pawl_workflow_functions().call_describe(&mut store).await
+        };
+        // nothing here waits for anything: a describing plugin gets no answers
+        let described =
+            futures_block_on(describe).map_err(|e| LoadError::Describe(format!("{:#}", e.root_cause())))?;
+        if described.is_empty() {
+            return Err(LoadError::NoFunctions(", and describes at least one"));
+        }
+        let mut ids = BTreeSet::new();
+        described
+            .into_iter()
+            .map(|config| {
+                let manifest = draft(config).parse()?;
+                let id = manifest.id.to_string();
+                if ids.insert(id.clone()) { Ok(manifest) } else { Err(LoadError::Repeated(id)) }
+            })
+            .collect()
+    }
+}
+
+fn futures_block_on<T>(future: impl Future<Output = T>) -> T {
+    // the epoch's yields come back at once: polling is enough
+    let mut future = std::pin::pin!(future);
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    loop {
+        if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut cx) {
+            return value;
+        }
+    }
+}
+
+fn draft(config: wit::Config) -> Draft {
+    let set = |list: Vec<String>| list.into_iter().collect::<BTreeSet<_>>();
+    Draft {
+        id: config.id,
+        name: config.name,
+        triggers: config
+            .triggers
+            .into_iter()
+            .map(|trigger| match trigger {
+                wit::Trigger::Event(event) => DraftTrigger::Event(event.name, event.filter),
+                wit::Trigger::Cron(cron) => DraftTrigger::Cron(cron),
+            })
+            .collect(),
+        retries: config.retries,
+        concurrency: config.concurrency.into_iter().map(|c| (c.limit, c.key)).collect(),
+        step_timeout: config.step_timeout,
+        wishes: Wishes {
+            hosts: set(config.capabilities.hosts),
+            settings: set(config.capabilities.settings),
+            secrets: set(config.capabilities.secrets),
+        },
+    }
+}
+
+/// A component as it is; a core module as the component that its own description
+/// makes of it.
+fn componentize(bytes: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, LoadError> {
+    let bad = |e: String| LoadError::NoComponent(e);
+    match bytes.get(..8) {
+        Some([0, b'a', b's', b'm', 0x0d, 0, 1, 0]) => Ok(bytes.into()),
+        Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => {
+            let has_world = bytes.windows(14).any(|w| w == b"component-type");
+            if !has_world {
+                return Err(bad("a core module that does not say which world it is for \
+                     (was it built with the SDK, or with bindings made from wit/?)"
+                    .into()));
+            }
+            let mut encoder = wit_component::ComponentEncoder::default()
+                .module(bytes)
+                .map_err(|e| bad(format!("{e:#}")))?
+                .validate(true);
+            encoder.encode().map(Into::into).map_err(|e| bad(format!("{e:#}")))
+        }
+        _ => Err(bad("the file does not begin as WebAssembly does".into())),
+    }
+}
+
+/// Written beside and renamed, so that no half file is ever loaded.
+fn keep(path: &Path, component: &Component) -> wasmtime::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let part = path.with_extension(format!("part-{}", std::process::id()));
+    std::fs::write(&part, component.serialize()?)?;
+    std::fs::rename(&part, path)?;
+    Ok(())
+}
+
+/// For a plugin that describes itself: no steps, no log.
+struct Nothing;
+
+#[async_trait]
+impl Steps for Nothing {
+    async fn ask(&mut self, _: &[StepCall]) -> Result<Reply, Stop> {
+        Ok(Reply::Refused(Failure::new("Describing", "steps belong into `handle`").for_good()))
+    }
+    async fn finish(&mut self, _: Result<Payload, Failure>) -> Result<Option<Failure>, Stop> {
+        Ok(None)
+    }
+    fn log(&mut self, _: Level, _: &str, _: &[(String, String)]) {}
+    async fn kv(&mut self, _: KvCall) -> Result<KvReply, String> {
+        Err("key-value belongs into a step".into())
+    }
+}

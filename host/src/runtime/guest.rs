@@ -1,0 +1,173 @@
+//! One instance's state, and one attempt in it.
+
+use super::component::Plugin;
+use super::engine::TICK;
+use super::{Ending, Grant, Input, Limits, Steps, Stop};
+use pawl_bindings::exports::pawl::workflow::functions as wit;
+use pawl_bindings::pawl::workflow::types;
+use pawl_engine::{Failure, Payload, Retry, Span, StepKey, limits};
+use std::time::{Duration, Instant};
+use wasmtime::component::ResourceTable;
+use wasmtime::{Engine, ResourceLimiter, Store, Trap, UpdateDeadline, WasmBacktrace};
+
+/// What the host knows of an instance.
+pub(super) struct Guest {
+    pub(super) table: ResourceTable,
+    pub(super) steps: Box<dyn Steps>,
+    pub(super) grant: Grant,
+    pub(super) client: reqwest::Client,
+    /// The step whose code is executing, and until when it may.
+    pub(super) open: Option<(StepKey, Instant, Span)>,
+    /// The guest's last error line: a panic's message comes this way.
+    pub(super) last_error: Option<String>,
+    ticks: u32,
+    limits: Limits,
+}
+
+/// A limit that an instance met.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(super) enum Broke {
+    #[error("step `{0}` took longer than its limit of {1:?}")]
+    Timeout(StepKey, Duration),
+    #[error("the function used {0:?} of processor time without coming to an end: an endless loop?")]
+    Cpu(Duration),
+    #[error("the function wanted {wanted} bytes of memory; its limit is {limit}")]
+    Memory { wanted: usize, limit: usize },
+}
+
+impl Guest {
+    pub(super) fn new(steps: Box<dyn Steps>, grant: Grant, client: reqwest::Client, limits: Limits) -> Self {
+        let table = ResourceTable::new();
+        Self { table, steps, grant, client, open: None, last_error: None, ticks: 0, limits }
+    }
+
+    /// The guest came back with a question: its processor time begins anew.
+    pub(super) fn heard_of(&mut self) {
+        self.ticks = 0;
+    }
+
+    /// Called every [`TICK`] in which the guest is busy.
+    fn tick(&mut self) -> Result<UpdateDeadline, Broke> {
+        if let Some((step, until, timeout)) = &self.open
+            && *until <= crate::clock::instant()
+        {
+            return Err(Broke::Timeout(step.clone(), timeout.to_std()));
+        }
+        self.ticks += 1;
+        if TICK * self.ticks > self.limits.cpu {
+            return Err(Broke::Cpu(self.limits.cpu));
+        }
+        Ok(UpdateDeadline::Yield(1))
+    }
+}
+
+impl ResourceLimiter for Guest {
+    fn memory_growing(&mut self, _: usize, wanted: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let limit = self.limits.memory;
+        if wanted > limit { Err(Broke::Memory { wanted, limit }.into()) } else { Ok(true) }
+    }
+
+    fn table_growing(&mut self, _: usize, wanted: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(wanted <= 50_000)
+    }
+}
+
+/// A store with every limit in force.
+pub(super) fn store(engine: &Engine, guest: Guest) -> Store<Guest> {
+    let mut store = Store::new(engine, guest);
+    store.limiter(|guest| guest);
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(|mut cx| cx.data_mut().tick().map_err(Into::into));
+    store
+}
+
+/// One attempt at a run in a fresh instance.
+pub(super) async fn attempt(engine: &Engine, plugin: &Plugin, guest: Guest, input: &Input) -> Ending {
+    let mut store = store(engine, guest);
+    let result = match plugin.pre.instantiate_async(&mut store).await {
+        Ok(instance) => {
+            let functions = instance.pawl_workflow_functions();
+            functions.call_handle(&mut store, &context(input)).await
+        }
+        Err(e) => Err(e),
+    };
+    match result {
+        Ok(Ok(output)) => Ending::Returned(output_of(output)),
+        Ok(Err(failure)) => Ending::Returned(Err(failure_of(failure))),
+        Err(e) => broke(&e, store.data()),
+    }
+}
+
+fn context(input: &Input) -> wit::Context {
+    let event = &input.event;
+    wit::Context {
+        function_id: input.function.clone(),
+        run_id: input.run.clone(),
+        attempt: input.attempt,
+        events: vec![wit::Event {
+            id: event.sender.as_ref().map_or_else(|| event.id.to_string(), |s| s.id.clone()),
+            name: event.name.to_string(),
+            data: event.data.as_str().to_owned(),
+            user: event.user.as_ref().map(|u| u.as_str().to_owned()),
+            timestamp: unsigned(event.at),
+            version: event.version.clone(),
+        }],
+        now: unsigned(input.now),
+    }
+}
+
+fn unsigned(at: pawl_engine::Timestamp) -> u64 {
+    u64::try_from(at.as_millis()).unwrap_or(0)
+}
+
+/// A guest's output, or the failure that it is.
+pub(super) fn output_of(text: String) -> Result<Payload, Failure> {
+    Payload::parse(text, limits::OUTPUT_BYTES)
+        .map_err(|e| Failure::new("InvalidOutput", format!("the output is {e}")).for_good())
+}
+
+/// A guest's failure in our terms.
+pub(super) fn failure_of(failure: types::Failure) -> Failure {
+    let types::Failure { name, message, stack, data, retry } = failure;
+    let data = data.and_then(|d| Payload::parse(d, limits::FAILURE_TEXT_BYTES).ok());
+    let retry = match retry {
+        types::Retry::Default => Retry::ByPolicy,
+        types::Retry::No => Retry::Never,
+        types::Retry::After(ms) => Retry::After(Span::from_millis(ms)),
+    };
+    Failure { name, message, stack, data, retry }.bounded()
+}
+
+/// Our failure in the guest's terms.
+pub(super) fn to_guest(failure: Failure) -> types::Failure {
+    let Failure { name, message, stack, data, retry } = failure;
+    let retry = match retry {
+        Retry::ByPolicy => types::Retry::Default,
+        Retry::Never => types::Retry::No,
+        Retry::After(span) => types::Retry::After(span.as_millis()),
+    };
+    types::Failure { name, message, stack, data: data.map(Payload::into_string), retry }
+}
+
+/// Why an instance ended before its function did.
+fn broke(error: &wasmtime::Error, guest: &Guest) -> Ending {
+    if let Some(stop) = error.downcast_ref::<Stop>() {
+        return Ending::Left(stop.clone());
+    }
+    let panic = guest.last_error.clone();
+    let failure = match (error.downcast_ref::<Broke>(), error.downcast_ref::<Trap>()) {
+        (Some(b @ Broke::Timeout(..)), _) => Failure::new("StepTimeout", b.to_string()),
+        (Some(b @ Broke::Cpu(_)), _) => Failure::new("CpuLimit", b.to_string()),
+        (Some(b @ Broke::Memory { .. }), _) => Failure::new("OutOfMemory", b.to_string()),
+        (None, Some(Trap::StackOverflow)) => Failure::new("StackOverflow", "too much recursion"),
+        (None, Some(Trap::UnreachableCodeReached)) if panic.is_some() => {
+            Failure::new("Panic", panic.unwrap_or_default())
+        }
+        (None, Some(trap)) => Failure::new("Trap", trap.to_string()),
+        (None, None) => Failure::new("Trap", error.root_cause().to_string()),
+    };
+    Ending::Broke(match error.downcast_ref::<WasmBacktrace>() {
+        Some(trace) => failure.with_stack(trace.to_string()),
+        None => failure,
+    })
+}

@@ -1,0 +1,272 @@
+//! The guest's imports, each a few lines to [`super::Steps`] or to the outside.
+
+use super::guest::{Guest, failure_of, output_of, to_guest};
+use super::{KvCall, KvReply, Level, Open, Reply, outbound};
+use pawl_bindings::pawl::workflow::{http, log, settings, step, types};
+use pawl_bindings::wasi::keyvalue::store as kv;
+use pawl_bindings::{Attempt, Bucket};
+use pawl_engine::replay::{Op, RunOptions, StepCall};
+use pawl_engine::{Failure, Span, Timestamp};
+use wasmtime::Result;
+use wasmtime::component::Resource;
+
+impl types::Host for Guest {}
+
+impl Guest {
+    async fn ask(&mut self, calls: Vec<StepCall>) -> Result<(usize, step::Outcome)> {
+        self.heard_of();
+        let reply = self.steps.ask(&calls).await?;
+        // waiting for the store was not the guest's time
+        self.heard_of();
+        Ok(match reply {
+            Reply::Recorded(place, Ok(output)) => (place, step::Outcome::Ok(output.into_string())),
+            Reply::Recorded(place, Err(failure)) => (place, step::Outcome::Err(to_guest(failure))),
+            Reply::Refused(failure) => (0, step::Outcome::Err(to_guest(failure))),
+            Reply::Execute(place, open) => (place, self.execute(open)?),
+        })
+    }
+
+    fn execute(&mut self, open: Open) -> Result<step::Outcome> {
+        let until = crate::clock::instant() + open.timeout.to_std();
+        self.open = Some((open.step, until, open.timeout));
+        let handle = Attempt { number: open.number, max: open.max, idempotency_key: open.idempotency_key };
+        Ok(step::Outcome::Execute(self.table.push(handle)?))
+    }
+
+    async fn finish(
+        &mut self,
+        result: std::result::Result<pawl_engine::Payload, Failure>,
+    ) -> Result<Option<types::Failure>> {
+        self.heard_of();
+        self.open = None;
+        let failure = self.steps.finish(result).await?;
+        self.heard_of();
+        Ok(failure.map(to_guest))
+    }
+}
+
+impl step::HostAttempt for Guest {
+    async fn number(&mut self, attempt: Resource<Attempt>) -> Result<u32> {
+        Ok(self.table.get(&attempt)?.number)
+    }
+
+    async fn max(&mut self, attempt: Resource<Attempt>) -> Result<u32> {
+        Ok(self.table.get(&attempt)?.max)
+    }
+
+    async fn idempotency_key(&mut self, attempt: Resource<Attempt>) -> Result<String> {
+        Ok(self.table.get(&attempt)?.idempotency_key.clone())
+    }
+
+    async fn succeed(&mut self, _attempt: Resource<Attempt>, output: String) -> Result<()> {
+        // an output that cannot be kept is the step's failure: the function hears of
+        // it at the next question, as it would in a replay
+        self.finish(output_of(output)).await.map(|_| ())
+    }
+
+    async fn fail(&mut self, _attempt: Resource<Attempt>, error: types::Failure) -> Result<types::Failure> {
+        let own = failure_of(error);
+        let raised = self.finish(Err(own.clone())).await?;
+        Ok(raised.unwrap_or_else(|| to_guest(own)))
+    }
+
+    async fn drop(&mut self, attempt: Resource<Attempt>) -> Result<()> {
+        self.table.delete(attempt)?;
+        if self.open.is_some() {
+            let dropped = Failure::new("AttemptDropped", "the step's code ended without success or failure");
+            self.finish(Err(dropped)).await?;
+        }
+        Ok(())
+    }
+}
+
+fn call(request: step::Request) -> std::result::Result<StepCall, &'static str> {
+    let op = match request.op {
+        step::Operation::Run(options) => {
+            Op::Run(RunOptions { timeout: options.timeout.map(Span::from_millis), retries: options.retries })
+        }
+        step::Operation::Sleep(ms) => Op::Sleep(Span::from_millis(ms)),
+        step::Operation::SleepUntil(at) => Op::SleepUntil(moment(at)),
+        step::Operation::WaitForEvent(_) => return Err("wait-for-event"),
+        step::Operation::Invoke(_) => return Err("invoke"),
+        step::Operation::SendEvent(_) => return Err("send-event"),
+    };
+    Ok(StepCall { id: request.id, op })
+}
+
+fn moment(at: u64) -> Timestamp {
+    Timestamp::from_millis(i64::try_from(at).unwrap_or(i64::MAX))
+}
+
+fn unsupported(what: &str) -> step::Outcome {
+    let message = format!("`{what}` is not supported by this version of the host");
+    step::Outcome::Err(to_guest(Failure::new("Unsupported", message).for_good()))
+}
+
+impl step::Host for Guest {
+    async fn open(&mut self, request: step::Request) -> Result<step::Outcome> {
+        match call(request) {
+            Ok(call) => self.ask(vec![call]).await.map(|(_, outcome)| outcome),
+            Err(what) => Ok(unsupported(what)),
+        }
+    }
+
+    async fn select(&mut self, requests: Vec<step::Request>) -> Result<Vec<(u32, step::Outcome)>> {
+        match requests.into_iter().map(call).collect() {
+            Ok(calls) => {
+                let (place, outcome) = self.ask(calls).await?;
+                Ok(vec![(u32::try_from(place).unwrap_or(u32::MAX), outcome)])
+            }
+            Err(what) => Ok(vec![(0, unsupported(what))]),
+        }
+    }
+
+    async fn sleep(&mut self, id: String, duration: u64) -> Result<()> {
+        let op = Op::Sleep(Span::from_millis(duration));
+        self.ask(vec![StepCall { id, op }]).await.map(|_| ())
+    }
+
+    async fn sleep_until(&mut self, id: String, until: u64) -> Result<()> {
+        let op = Op::SleepUntil(moment(until));
+        self.ask(vec![StepCall { id, op }]).await.map(|_| ())
+    }
+}
+
+impl log::Host for Guest {
+    async fn log(&mut self, level: log::Level, message: String, fields: Vec<(String, String)>) -> Result<()> {
+        let level = match level {
+            log::Level::Trace => Level::Trace,
+            log::Level::Debug => Level::Debug,
+            log::Level::Info => Level::Info,
+            log::Level::Warn => Level::Warn,
+            log::Level::Error => Level::Error,
+        };
+        self.steps.log(level, &message, &fields);
+        if level == Level::Error {
+            self.last_error = Some(message);
+        }
+        Ok(())
+    }
+}
+
+impl http::Host for Guest {
+    async fn send(
+        &mut self,
+        request: http::Request,
+    ) -> Result<std::result::Result<http::Response, http::Error>> {
+        let Some((_, until, _)) = self.open else {
+            let why = "outgoing HTTP is for steps: wrap it in step.run".to_owned();
+            return Ok(Err(http::Error::Denied(why)));
+        };
+        self.heard_of();
+        let answer = outbound::send(&self.client, &self.grant, request, until).await;
+        self.heard_of();
+        Ok(answer)
+    }
+}
+
+impl settings::Host for Guest {
+    async fn get(&mut self, name: String) -> Result<std::result::Result<Option<String>, String>> {
+        Ok(match (self.open.is_some(), self.grant.settings.get(&name)) {
+            (false, _) => Err("settings are for steps: wrap it in step.run".into()),
+            (true, Some(value)) => Ok(Some(value.clone())),
+            (true, None) if self.grant.unset.contains(&name) => Ok(None),
+            (true, None) => Err(format!(
+                "setting {name} is not granted: name it in the function's `settings`, \
+                 and in production under [grants] in pawl.toml"
+            )),
+        })
+    }
+}
+
+impl Guest {
+    async fn kv(&mut self, call: KvCall) -> std::result::Result<KvReply, kv::Error> {
+        if self.open.is_none() {
+            return Err(kv::Error::Other("key-value is for steps: wrap it in step.run".into()));
+        }
+        self.heard_of();
+        let reply = self.steps.kv(call).await.map_err(kv::Error::Other);
+        self.heard_of();
+        reply
+    }
+}
+
+impl kv::Host for Guest {
+    async fn open(&mut self, identifier: String) -> Result<std::result::Result<Resource<Bucket>, kv::Error>> {
+        Ok(match identifier.as_str() {
+            "" | "default" => Ok(self.table.push(Bucket)?),
+            _ => Err(kv::Error::NoSuchStore),
+        })
+    }
+}
+
+impl kv::HostBucket for Guest {
+    async fn get(
+        &mut self,
+        _: Resource<Bucket>,
+        key: String,
+    ) -> Result<std::result::Result<Option<Vec<u8>>, kv::Error>> {
+        Ok(self.kv(KvCall::Get(key)).await.map(|reply| match reply {
+            KvReply::Value(value) => value,
+            KvReply::Done | KvReply::Keys(..) => None,
+        }))
+    }
+
+    async fn set(
+        &mut self,
+        _: Resource<Bucket>,
+        key: String,
+        value: Vec<u8>,
+    ) -> Result<std::result::Result<(), kv::Error>> {
+        Ok(self.kv(KvCall::Set(key, Some(value))).await.map(|_| ()))
+    }
+
+    async fn delete(
+        &mut self,
+        _: Resource<Bucket>,
+        key: String,
+    ) -> Result<std::result::Result<(), kv::Error>> {
+        Ok(self.kv(KvCall::Set(key, None)).await.map(|_| ()))
+    }
+
+    async fn exists(
+        &mut self,
+        _: Resource<Bucket>,
+        key: String,
+    ) -> Result<std::result::Result<bool, kv::Error>> {
+        Ok(self.kv(KvCall::Get(key)).await.map(|reply| matches!(reply, KvReply::Value(Some(_)))))
+    }
+
+    async fn list_keys(
+        &mut self,
+        _: Resource<Bucket>,
+        cursor: Option<u64>,
+    ) -> Result<std::result::Result<kv::KeyResponse, kv::Error>> {
+        // the draft's cursor is a number: how many keys were listed before
+        let mut skip = cursor.unwrap_or(0);
+        let mut after = String::new();
+        loop {
+            match self.kv(KvCall::Keys(after)).await {
+                Err(e) => return Ok(Err(e)),
+                Ok(KvReply::Keys(keys, more)) if skip >= keys.len() as u64 && more => {
+                    skip -= keys.len() as u64;
+                    after = keys.last().cloned().unwrap_or_default();
+                }
+                Ok(KvReply::Keys(keys, more)) => {
+                    let keys: Vec<_> =
+                        keys.into_iter().skip(usize::try_from(skip).unwrap_or(usize::MAX)).collect();
+                    let cursor = more.then(|| cursor.unwrap_or(0) + keys.len() as u64);
+                    return Ok(Ok(kv::KeyResponse { keys, cursor }));
+                }
+                Ok(KvReply::Value(_) | KvReply::Done) => {
+                    return Ok(Ok(kv::KeyResponse { keys: Vec::new(), cursor: None }));
+                }
+            }
+        }
+    }
+
+    async fn drop(&mut self, bucket: Resource<Bucket>) -> Result<()> {
+        self.table.delete(bucket)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,135 @@
+//! The sandbox: a component's bytes in, one attempt at a run out.
+//!
+//! What a guest asks of the world goes to a [`Steps`], which somebody else
+//! implements: this module knows no storage and decides nothing about a run. It
+//! does enforce: no clock, no randomness, no files; network only inside of a step
+//! and only to granted hosts; limits on time and memory.
+
+mod component;
+mod engine;
+mod grant;
+mod guest;
+mod imports;
+mod outbound;
+
+pub use component::{Inspection, LoadError, Plugin, Runtime, digest};
+pub use engine::Limits;
+pub use grant::{Grant, HostPattern};
+
+use async_trait::async_trait;
+use pawl_engine::replay::StepCall;
+use pawl_engine::{Failure, Payload, Span, StepKey};
+
+/// What a guest may ask for in the course of a run.
+#[async_trait]
+pub trait Steps: Send {
+    /// The guest asks for steps. Comes back only when it may go on, and then
+    /// everything that the answer rests on is durable.
+    async fn ask(&mut self, calls: &[StepCall]) -> Result<Reply, Stop>;
+    /// The open attempt ended. `Some`: the failure that the function has to hear of.
+    async fn finish(&mut self, result: Result<Payload, Failure>) -> Result<Option<Failure>, Stop>;
+    /// A line for the run's log.
+    fn log(&mut self, level: Level, message: &str, fields: &[(String, String)]);
+    /// The function's own key-value bucket. An error is a sentence for the guest.
+    async fn kv(&mut self, call: KvCall) -> Result<KvReply, String>;
+}
+
+/// An answer to the guest; `usize` is the place in what it asked for.
+#[derive(Debug)]
+pub enum Reply {
+    /// The step is settled.
+    Recorded(usize, Result<Payload, Failure>),
+    /// The guest is to execute it.
+    Execute(usize, Open),
+    /// The question itself was wrong: the failure is for the first in the list.
+    Refused(Failure),
+}
+
+/// An attempt that the guest is to execute.
+#[derive(Debug, Clone)]
+pub struct Open {
+    /// Of which step.
+    pub step: StepKey,
+    /// From 0.
+    pub number: u32,
+    /// How many tries in all.
+    pub max: u32,
+    /// How long it may take.
+    pub timeout: Span,
+    /// The same for every try of the step.
+    pub idempotency_key: String,
+}
+
+/// Why an instance is left in the middle. Travels through the guest as an error
+/// that it cannot catch.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("the run leaves its instance")]
+pub enum Stop {
+    /// The run waits; that is recorded.
+    Parked,
+    /// Somebody else has the run, or it was cancelled.
+    Fenced,
+    /// What the run did could not be recorded: it has to be done again.
+    Unrecorded(String),
+    /// The run cannot go on at all.
+    Failed(Failure),
+}
+
+/// How an attempt at a run ended.
+#[derive(Debug)]
+pub enum Ending {
+    /// The function returned.
+    Returned(Result<Payload, Failure>),
+    /// The instance broke: a trap, a limit.
+    Broke(Failure),
+    /// It was left on purpose.
+    Left(Stop),
+}
+
+/// What an attempt is about.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// Which of the plugin's functions.
+    pub function: String,
+    /// Of which run.
+    pub run: String,
+    /// How often the function failed outside of its steps.
+    pub attempt: u32,
+    /// The event.
+    pub event: pawl_engine::Event,
+    /// The run's own time.
+    pub now: pawl_engine::Timestamp,
+}
+
+/// A log line's weight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words say it")]
+pub enum Level {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// A guest's use of its bucket.
+#[derive(Debug)]
+pub enum KvCall {
+    /// A value.
+    Get(String),
+    /// Sets, or with `None` deletes.
+    Set(String, Option<Vec<u8>>),
+    /// Keys after this one.
+    Keys(String),
+}
+
+/// What a bucket answers.
+#[derive(Debug)]
+pub enum KvReply {
+    /// To a get.
+    Value(Option<Vec<u8>>),
+    /// To a set.
+    Done,
+    /// To a listing: keys, and whether more follow.
+    Keys(Vec<String>, bool),
+}

@@ -1,0 +1,115 @@
+//! Requests that steps send: to granted hosts only, never redirected, bounded in
+//! time and size, with secrets put in on the way.
+
+use super::Grant;
+use pawl_bindings::pawl::workflow::http::{Error, Request, Response};
+use reqwest::Url;
+use reqwest::header::{HeaderName, HeaderValue};
+use std::time::{Duration, Instant};
+
+/// Bytes of an answer's body: what fits into a step's output, twice.
+const BODY_BYTES: usize = 8 << 20;
+
+/// The client that all runs share. A redirect could lead to a host that is not
+/// granted, so it is answered, not followed; a proxy from the environment would see
+/// the secrets.
+pub(super) fn client() -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .user_agent(concat!("pawl/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .connect_timeout(Duration::from_secs(10))
+        .build()
+}
+
+/// Sends a guest's request; `until` is when its step has to be done.
+pub(super) async fn send(
+    client: &reqwest::Client,
+    grant: &Grant,
+    request: Request,
+    until: Instant,
+) -> Result<Response, Error> {
+    let wanted = request.timeout.map(Duration::from_millis);
+    let request = build(client, grant, request)?;
+    let left = until.saturating_duration_since(crate::clock::instant());
+    let limit = wanted.unwrap_or(left).min(left);
+    tokio::time::timeout(limit, exchange(client, request))
+        .await
+        .map_err(|_| Error::Network(format!("no complete answer within {limit:?}")))?
+}
+
+fn build(client: &reqwest::Client, grant: &Grant, request: Request) -> Result<reqwest::Request, Error> {
+    let url = Url::parse(&request.url).map_err(|e| Error::Invalid(format!("URL: {e}")))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Error::Invalid("URL: credentials belong into a header".into()));
+    }
+    if !grant.allows(&url) {
+        let host = url.host_str().unwrap_or("?");
+        return Err(Error::Denied(format!(
+            "host {host}{} is not granted: name it in the function's `hosts`, \
+             and in production under [grants] in pawl.toml",
+            url.port().map(|p| format!(":{p}")).unwrap_or_default()
+        )));
+    }
+    let method = request.method.parse().map_err(|_| Error::Invalid(format!("method {}", request.method)))?;
+    let mut built = client.request(method, url);
+    for (name, value) in request.headers {
+        let name: HeaderName = name.parse().map_err(|_| Error::Invalid(format!("header name {name}")))?;
+        let text = with_secrets(grant, &value)?;
+        let mut value = HeaderValue::from_str(&text)
+            .map_err(|_| Error::Invalid(format!("the value of header {name} cannot be sent")))?;
+        value.set_sensitive(true);
+        built = built.header(name, value);
+    }
+    if let Some(body) = request.body {
+        built = built.body(body);
+    }
+    built.build().map_err(|e| Error::Invalid(e.without_url().to_string()))
+}
+
+/// `{secret:NAME}` becomes the secret.
+fn with_secrets(grant: &Grant, value: &str) -> Result<String, Error> {
+    let mut text = String::with_capacity(value.len());
+    let mut rest = value;
+    while let Some((before, after)) = rest.split_once("{secret:") {
+        let Some((name, behind)) = after.split_once('}') else { break };
+        let secret = grant.secrets.get(name).ok_or_else(|| {
+            Error::Denied(format!(
+                "secret {name} is not granted or not set: name it in the function's `secrets`, \
+                 and in production under [grants] in pawl.toml"
+            ))
+        })?;
+        text.push_str(before);
+        text.push_str(secret.expose());
+        rest = behind;
+    }
+    text.push_str(rest);
+    Ok(text)
+}
+
+async fn exchange(client: &reqwest::Client, request: reqwest::Request) -> Result<Response, Error> {
+    let mut answer = client.execute(request).await.map_err(network)?;
+    let status = answer.status().as_u16();
+    let text = |v: &HeaderValue| String::from_utf8_lossy(v.as_bytes()).into_owned();
+    let headers = answer.headers().iter().map(|(k, v)| (k.as_str().to_owned(), text(v))).collect();
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(network)? {
+        if body.len() + chunk.len() > BODY_BYTES {
+            return Err(Error::Invalid(format!("the answer has more than {BODY_BYTES} bytes")));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Response { status, headers, body })
+}
+
+/// What went wrong, without the URL: it may hold what a guest should not have put there.
+fn network(e: reqwest::Error) -> Error {
+    let e = e.without_url();
+    let mut text = e.to_string();
+    let mut source = std::error::Error::source(&e);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    Error::Network(text)
+}
