@@ -4,9 +4,17 @@
 //! `clock` know the engine and never each other; `catalog`, `intake` and `worker`
 //! join them; `http` and `cli` are on top; `app` puts it all together.
 
+pub mod app;
+pub mod catalog;
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod http;
+pub mod ids;
 pub mod ingress;
+pub mod intake;
 pub mod runtime;
 pub mod secret;
 pub mod store;
+pub mod telemetry;
+pub mod worker;

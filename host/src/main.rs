@@ -1,3 +1,5 @@
 //! The `pawl` binary.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    pawl::cli::main()
+}

@@ -3,6 +3,7 @@
 //! Pure: bytes in, an event out. A new provider is a file beside [`stripe`] and a
 //! line in [`PROVIDERS`].
 
+pub mod api;
 pub mod stripe;
 
 use crate::secret::Secret;

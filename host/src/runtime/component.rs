@@ -126,11 +126,7 @@ impl Runtime {
 
     /// A plugin from its bytes. May take seconds; blocks.
     pub fn load(&self, bytes: &[u8]) -> Result<Plugin, LoadError> {
-        let id = digest(bytes);
-        let component = self.compile(&id, bytes)?;
-        let pre = self.prepare(&component)?;
-        let manifests = self.describe(&pre)?;
-        Ok(Plugin { id, manifests, pre })
+        self.load_with_imports(bytes).map(|(plugin, _)| plugin)
     }
 
     /// A plugin whose functions are known, without asking it again.
@@ -142,10 +138,16 @@ impl Runtime {
 
     /// What the bytes hold and want.
     pub fn inspect(&self, bytes: &[u8]) -> Result<Inspection, LoadError> {
-        let component = self.compile(&digest(bytes), bytes)?;
-        let imports = self.imports(&component);
-        let plugin = self.load(bytes)?;
+        let (plugin, imports) = self.load_with_imports(bytes)?;
         Ok(Inspection { id: plugin.id, size: bytes.len(), manifests: plugin.manifests, imports })
+    }
+
+    fn load_with_imports(&self, bytes: &[u8]) -> Result<(Plugin, Vec<String>), LoadError> {
+        let id = digest(bytes);
+        let component = self.compile(&id, bytes)?;
+        let pre = self.prepare(&component)?;
+        let manifests = self.describe(&pre)?;
+        Ok((Plugin { id, manifests, pre }, self.imports(&component)))
     }
 
     /// One attempt at a run, in an instance of its own.
@@ -163,7 +165,7 @@ impl Runtime {
     fn compile(&self, id: &DeploymentId, bytes: &[u8]) -> Result<Component, LoadError> {
         let kept =
             self.cache.as_ref().map(|folder| folder.join(format!("{id}-{}.cwasm", self.engine_hash())));
-        if let Some(component) = kept.as_deref().and_then(|path| self.from_cache(path)) {
+        if let Some(component) = kept.as_deref().and_then(|path| self.cached(path)) {
             return Ok(component);
         }
         let bytes = componentize(bytes)?;
@@ -180,7 +182,7 @@ impl Runtime {
         Ok(component)
     }
 
-    fn from_cache(&self, path: &Path) -> Option<Component> {
+    fn cached(&self, path: &Path) -> Option<Component> {
         if !path.exists() {
             return None;
         }

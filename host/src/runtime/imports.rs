@@ -58,10 +58,12 @@ impl step::HostAttempt for Guest {
         Ok(self.table.get(&attempt)?.idempotency_key.clone())
     }
 
-    async fn succeed(&mut self, _attempt: Resource<Attempt>, output: String) -> Result<()> {
-        // an output that cannot be kept is the step's failure: the function hears of
-        // it at the next question, as it would in a replay
-        self.finish(output_of(output)).await.map(|_| ())
+    async fn succeed(
+        &mut self,
+        _attempt: Resource<Attempt>,
+        output: String,
+    ) -> Result<std::result::Result<(), types::Failure>> {
+        Ok(self.finish(output_of(output)).await?.map_or(Ok(()), Err))
     }
 
     async fn fail(&mut self, _attempt: Resource<Attempt>, error: types::Failure) -> Result<types::Failure> {

@@ -320,7 +320,7 @@ async fn runs_are_listed_by_filter_newest_first(mut h: Host) {
     let event = RunFilter { event: Some(EventId::new("e00002")), ..RunFilter::default() };
     assert_eq!(list(event).await.len(), 2);
     let completed = RunFilter { status: Some(Status::Completed), ..RunFilter::default() };
-    assert_eq!(list(completed).await, [claim.run.clone()]);
+    assert_eq!(list(completed).await, std::slice::from_ref(&claim.run));
     let queued = RunFilter { status: Some(Status::Queued), ..RunFilter::default() };
     assert_eq!(list(queued).await.len(), 5);
     let run = h.store.runs(RunFilter { status: Some(Status::Completed), limit: 1, ..RunFilter::default() });

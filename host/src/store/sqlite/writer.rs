@@ -22,11 +22,14 @@ type Reply = Box<dyn FnOnce(Result<(), StoreError>, &mut State) + Send>;
 /// A write: given the transaction, or why there is none.
 type Write = Box<dyn FnOnce(Result<&Connection, StoreError>, &State) -> Reply + Send>;
 
+/// Work between transactions.
+type Between = Box<dyn FnOnce(&Connection, &mut State) + Send>;
+
 enum Job {
     /// Part of a transaction.
     Write(Write),
     /// Between transactions.
-    Between(Box<dyn FnOnce(&Connection, &mut State) + Send>),
+    Between(Between),
 }
 
 /// A handle to the writer thread; the thread ends with the last handle.

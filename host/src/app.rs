@@ -1,0 +1,110 @@
+//! The host put together: the one file that knows every layer, in which order they
+//! start, and in which order they end.
+
+use crate::catalog::Catalog;
+use crate::catalog::watch::Watch;
+use crate::config::{Config, StoreKind};
+use crate::http::{Http, Server, router};
+use crate::intake::Intake;
+use crate::runtime::Runtime;
+use crate::store::Store;
+use crate::store::memory::Memory;
+use crate::store::sqlite::Sqlite;
+use crate::worker::Worker;
+use anyhow::Context;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// The file in the data folder that tells where a running host listens.
+pub const ADDR_FILE: &str = "addr";
+
+/// Runs a host until `end`, and then until everything that was acknowledged is kept.
+/// `listening` is told the address once requests are taken.
+pub async fn run(
+    config: Config,
+    end: CancellationToken,
+    listening: impl FnOnce(SocketAddr, &Catalog),
+) -> anyhow::Result<()> {
+    config.warnings.iter().for_each(|w| tracing::warn!("{w}"));
+    // first of all: a taken address should not cost a compilation
+    let server = Server::bind(config.addr).await.with_context(|| {
+        format!("cannot listen on {}: is another pawl running there? (--addr takes another)", config.addr)
+    })?;
+    let store: Arc<dyn Store> = match config.store {
+        StoreKind::Sqlite => Arc::new(Sqlite::open(&config.data)?),
+        StoreKind::Memory => Arc::new(Memory::default()),
+    };
+    let runtime = Arc::new(Runtime::new(config.limits, Some(&config.data.join("compiled")))?);
+    let catalog = Catalog::open(store.clone(), runtime.clone(), config.grants).await?;
+    let mut watch = Watch::new(catalog.clone(), config.functions);
+    watch.look_at_all().await;
+
+    let wake = Arc::new(Notify::new());
+    let intake = Intake::new(store.clone(), catalog.clone(), wake.clone());
+    let http = Http {
+        mode: config.mode,
+        store: store.clone(),
+        catalog: catalog.clone(),
+        intake,
+        event_keys: config.event_keys.into(),
+        signing_keys: config.signing_keys.into(),
+        stripe_secrets: config.stripe_secrets.into(),
+    };
+    let worker =
+        Worker { store, runtime, catalog: catalog.clone(), wake, retry_interval: config.retry_interval };
+
+    let addr = server.addr();
+    let addr_file = config.data.join(ADDR_FILE);
+    write_addr(&addr_file, addr)?;
+    tracing::info!(%addr, mode = ?config.mode, "listening");
+    let working = CancellationToken::new();
+    let watching = tokio::spawn(watch.run(end.clone()));
+    let worker = tokio::spawn(worker.run(working.clone()));
+    listening(addr, &catalog);
+    server.run(router(http), end).await;
+    // requests are over: nothing new is acknowledged; runs leave at a step's end
+    working.cancel();
+    worker.await.context("the worker broke")?;
+    let _ended = watching.await;
+    let _gone = std::fs::remove_file(addr_file);
+    tracing::info!("stopped; everything acknowledged is kept");
+    Ok(())
+}
+
+/// Written beside and renamed, so that nobody reads half an address.
+fn write_addr(path: &Path, addr: SocketAddr) -> anyhow::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).with_context(|| format!("data folder {}", folder.display()))?;
+    }
+    let part = path.with_extension("part");
+    std::fs::write(&part, addr.to_string())
+        .and_then(|()| std::fs::rename(&part, path))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// A token that the first SIGINT or SIGTERM cancels; the second ends the process.
+pub fn end_on_signal() -> anyhow::Result<CancellationToken> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let end = CancellationToken::new();
+    let (mut int, mut term) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let told = end.clone();
+    tokio::spawn(async move {
+        for is_first in [true, false] {
+            tokio::select! {
+                _ = int.recv() => {}
+                _ = term.recv() => {}
+            }
+            if is_first {
+                tracing::info!("stopping: finishing what has begun (once more to stop at once)");
+                told.cancel();
+            } else {
+                // what is not committed was not acknowledged: nothing is lost
+                std::process::exit(130);
+            }
+        }
+    });
+    Ok(end)
+}

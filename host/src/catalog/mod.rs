@@ -1,0 +1,296 @@
+//! The functions that there are: which deployment offers which, as a snapshot that
+//! is read without a lock and swapped as a whole.
+
+pub mod watch;
+
+use crate::config::Grants;
+use crate::runtime::{Grant, LoadError, Plugin, Runtime, digest};
+use crate::store::{Deploy, Deployment, Source, Store, StoreError};
+use crate::{clock, store};
+use arc_swap::ArcSwap;
+use pawl_engine::{DeploymentId, FunctionId, Manifest};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Semaphore;
+
+/// Plugins kept ready. Beyond it those that are not offered any more are dropped,
+/// and come back from the compiled cache when an old run needs them.
+const READY: usize = 256;
+
+/// The functions at one moment.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// By id.
+    pub functions: BTreeMap<FunctionId, Offer>,
+    /// All deployments, newest first.
+    pub deployments: Vec<Deployment>,
+    /// What each source offers.
+    pub sources: Vec<Source>,
+    /// What could not be loaded, by source.
+    pub problems: BTreeMap<String, Problem>,
+}
+
+/// A function that can be started.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// What it says of itself.
+    pub manifest: Manifest,
+    /// On which bytes new runs of it go.
+    pub deployment: DeploymentId,
+    /// Where those came from.
+    pub source: String,
+    /// What it wished for in vain.
+    pub refused: Vec<String>,
+}
+
+/// Why a source offers nothing new.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The reason in one word.
+    pub code: &'static str,
+    /// A sentence.
+    pub message: String,
+}
+
+/// Why a deployment was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum DeployError {
+    /// The bytes are no plugin.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// Another source offers one of its functions.
+    #[error("function `{0}` is offered by {1} already: rename one of them, or remove the other")]
+    Taken(FunctionId, String),
+    /// The store did not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl DeployError {
+    /// The reason in one word.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Load(e) => e.code(),
+            Self::Taken(..) => "function_repeated",
+            Self::Store(_) => "store_unavailable",
+        }
+    }
+}
+
+/// What a deployment offers.
+#[derive(Debug, Clone)]
+pub struct Deployed {
+    /// Its id.
+    pub id: DeploymentId,
+    /// Its functions, at least one.
+    pub functions: Vec<FunctionId>,
+}
+
+/// The keeper of functions and of their plugins.
+pub struct Catalog {
+    store: Arc<dyn Store>,
+    runtime: Arc<Runtime>,
+    grants: Grants,
+    snapshot: ArcSwap<Snapshot>,
+    // short lookups only; loading happens outside of it
+    plugins: Mutex<HashMap<DeploymentId, Arc<Plugin>>>,
+    /// One deployment at a time: two must not both find an id free. Also keeps
+    /// compilers from taking every core.
+    deploying: Semaphore,
+}
+
+impl Catalog {
+    /// What the store has deployed.
+    pub async fn open(
+        store: Arc<dyn Store>,
+        runtime: Arc<Runtime>,
+        grants: Grants,
+    ) -> Result<Arc<Self>, StoreError> {
+        let catalog = Arc::new(Self {
+            store,
+            runtime,
+            grants,
+            snapshot: ArcSwap::default(),
+            plugins: Mutex::default(),
+            deploying: Semaphore::new(1),
+        });
+        catalog.refresh().await?;
+        Ok(catalog)
+    }
+
+    /// The functions now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// What this function may reach.
+    pub fn grant(&self, manifest: &Manifest) -> Grant {
+        self.grants.of(manifest).0
+    }
+
+    /// Makes these bytes what a file offers. Its functions may not be another file's.
+    pub async fn deploy_file(&self, bytes: Vec<u8>, source: &str) -> Result<Deployed, DeployError> {
+        self.deploy(bytes, |_| source.to_owned()).await
+    }
+
+    /// Makes these bytes what an upload offers; it takes functions over from anybody,
+    /// until a newer deployment does.
+    pub async fn upload(&self, bytes: Vec<u8>) -> Result<Deployed, DeployError> {
+        // the next upload of the same component is known by the same name
+        self.deploy(bytes, |plugin| format!("upload:{}", plugin.manifests[0].id)).await
+    }
+
+    async fn deploy(
+        &self,
+        bytes: Vec<u8>,
+        source: impl FnOnce(&Plugin) -> String,
+    ) -> Result<Deployed, DeployError> {
+        let _one = self.deploying.acquire().await;
+        let runtime = self.runtime.clone();
+        let (plugin, bytes) = blocking(move || runtime.load(&bytes).map(|p| (p, bytes))).await??;
+        let source = source(&plugin);
+        let functions: Vec<_> = plugin.manifests.iter().map(|m| m.id.clone()).collect();
+        self.check_free(&functions, &source)?;
+        let deployed = Deployed { id: plugin.id.clone(), functions };
+        let deploy = Deploy {
+            id: plugin.id.clone(),
+            bytes,
+            manifests: plugin.manifests.clone(),
+            source: source.clone(),
+            at: clock::now(),
+        };
+        self.store.deploy(deploy).await?;
+        self.keep(Arc::new(plugin));
+        self.forgive(&source);
+        self.refresh().await?;
+        tracing::info!(source, deployment = %deployed.id, functions = ?deployed.functions, "deployed");
+        self.tell_refused(&deployed.functions);
+        Ok(deployed)
+    }
+
+    /// The source offers nothing any more; its runs go on.
+    pub async fn withdraw(&self, source: &str) -> Result<(), StoreError> {
+        self.store.withdraw(source).await?;
+        self.forgive(source);
+        self.refresh().await?;
+        tracing::info!(source, "withdrawn: its functions start no new runs");
+        Ok(())
+    }
+
+    /// Remembers why a source could not be deployed; what it offered before stays.
+    pub fn report(&self, source: &str, error: &DeployError) {
+        let problem = Problem { code: error.code(), message: error.to_string() };
+        tracing::error!(source, code = problem.code, "not deployed: {}", problem.message);
+        self.change_problems(|problems| drop(problems.insert(source.to_owned(), problem.clone())));
+    }
+
+    /// A plugin by its deployment, ready to run.
+    pub async fn plugin(&self, id: &DeploymentId) -> Result<Arc<Plugin>, DeployError> {
+        if let Some(plugin) = self.plugins().get(id) {
+            return Ok(plugin.clone());
+        }
+        let bytes = self.store.artifact(id).await?;
+        let known = self.snapshot().deployments.iter().find(|d| d.id == *id).map(|d| d.manifests.clone());
+        let runtime = self.runtime.clone();
+        let load = move || match known {
+            Some(manifests) => runtime.load_known(&bytes, manifests),
+            None => runtime.load(&bytes),
+        };
+        let plugin = Arc::new(blocking(load).await??);
+        self.keep(plugin.clone());
+        Ok(plugin)
+    }
+
+    /// Whether these bytes are what the source offers already.
+    pub fn offers(&self, source: &str, bytes: &[u8]) -> bool {
+        let id = digest(bytes);
+        self.snapshot().sources.iter().any(|s| s.name == source && s.deployment == id)
+    }
+
+    fn check_free(&self, functions: &[FunctionId], source: &str) -> Result<(), DeployError> {
+        let snapshot = self.snapshot();
+        let is_file = |name: &str| name.starts_with("file:");
+        let taken = functions.iter().find_map(|id| {
+            let offer = snapshot.functions.get(id)?;
+            let clashes = offer.source != source && is_file(&offer.source) && is_file(source);
+            clashes.then(|| (id.clone(), offer.source.clone()))
+        });
+        taken.map_or(Ok(()), |(id, by)| Err(DeployError::Taken(id, by)))
+    }
+
+    async fn refresh(&self) -> Result<(), StoreError> {
+        let (deployments, sources) = self.store.deployments().await?;
+        let by_id: HashMap<_, _> = deployments.iter().map(|d| (&d.id, d)).collect();
+        let mut functions = BTreeMap::new();
+        // in the order of their time: the newest word on a function holds
+        for source in &sources {
+            for manifest in by_id.get(&source.deployment).iter().flat_map(|d| &d.manifests) {
+                let offer = Offer {
+                    manifest: manifest.clone(),
+                    deployment: source.deployment.clone(),
+                    source: source.name.clone(),
+                    refused: self.grants.of(manifest).1,
+                };
+                functions.insert(manifest.id.clone(), offer);
+            }
+        }
+        self.snapshot.rcu(|old| {
+            Arc::new(Snapshot {
+                functions: functions.clone(),
+                deployments: deployments.clone(),
+                sources: sources.clone(),
+                problems: old.problems.clone(),
+            })
+        });
+        Ok(())
+    }
+
+    fn forgive(&self, source: &str) {
+        self.change_problems(|problems| drop(problems.remove(source)));
+    }
+
+    fn change_problems(&self, change: impl Fn(&mut BTreeMap<String, Problem>)) {
+        self.snapshot.rcu(|old| {
+            let mut problems = old.problems.clone();
+            change(&mut problems);
+            Arc::new(Snapshot {
+                functions: old.functions.clone(),
+                deployments: old.deployments.clone(),
+                sources: old.sources.clone(),
+                problems,
+            })
+        });
+    }
+
+    fn tell_refused(&self, functions: &[FunctionId]) {
+        let snapshot = self.snapshot();
+        for offer in functions.iter().filter_map(|id| snapshot.functions.get(id)) {
+            let function = &offer.manifest.id;
+            let wishes = &offer.manifest.wishes;
+            if !offer.refused.is_empty() {
+                tracing::warn!(%function, refused = ?offer.refused, "wishes that pawl.toml does not grant");
+            } else if !(wishes.hosts.is_empty() && wishes.settings.is_empty() && wishes.secrets.is_empty()) {
+                tracing::info!(%function, hosts = ?wishes.hosts, settings = ?wishes.settings, secrets = ?wishes.secrets, "granted as wished");
+            }
+        }
+    }
+
+    fn plugins(&self) -> std::sync::MutexGuard<'_, HashMap<DeploymentId, Arc<Plugin>>> {
+        self.plugins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep(&self, plugin: Arc<Plugin>) {
+        let snapshot = self.snapshot();
+        let mut plugins = self.plugins();
+        if plugins.len() >= READY {
+            plugins.retain(|id, _| snapshot.sources.iter().any(|s| s.deployment == *id));
+        }
+        plugins.insert(plugin.id.clone(), plugin);
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|e| store::StoreError::Unavailable(format!("a compiler thread broke: {e}")))
+}

@@ -1,0 +1,184 @@
+//! The functions folder: what lies in it is what is offered.
+//!
+//! The file system tells when to look; what is found is compared with what is
+//! known, so a missed or doubled message does no harm.
+
+use super::{Catalog, DeployError};
+use crate::runtime::LoadError;
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// A file is read when it has not changed for so long: a copy may be under way.
+const SETTLE: Duration = Duration::from_millis(100);
+
+/// Looks without being told, for file systems that tell nothing.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Bytes of one component.
+pub const COMPONENT_BYTES: u64 = 64 << 20;
+
+type Stamp = (SystemTime, u64);
+
+/// Keeps the catalog as the folder is.
+pub struct Watch {
+    catalog: Arc<Catalog>,
+    paths: Vec<PathBuf>,
+    /// What each file looked like when it was last read.
+    seen: BTreeMap<PathBuf, Stamp>,
+    /// A folder could not be read, and that was said.
+    is_missing: bool,
+}
+
+impl Watch {
+    /// For these folders and files.
+    pub fn new(catalog: Arc<Catalog>, paths: Vec<PathBuf>) -> Self {
+        Self { catalog, paths, seen: BTreeMap::new(), is_missing: false }
+    }
+
+    /// Looks once. Files that still change are left for the next look.
+    pub async fn look(&mut self) {
+        let found = match self.found() {
+            Ok(found) => found,
+            Err((path, e)) => return self.miss(&path, &e),
+        };
+        self.is_missing = false;
+        for (path, stamp) in &found {
+            if self.seen.get(path) == Some(stamp) || !has_settled(stamp) {
+                continue;
+            }
+            self.seen.insert(path.clone(), *stamp);
+            self.read(path).await;
+        }
+        self.seen.retain(|path, _| found.contains_key(path));
+        self.withdraw_missing(&found).await;
+    }
+
+    /// Looks until everything that is there has been read: before the host listens, so
+    /// that no event misses a function.
+    pub async fn look_at_all(&mut self) {
+        self.look().await;
+        while self.is_settling() {
+            tokio::time::sleep(SETTLE).await;
+            self.look().await;
+        }
+    }
+
+    fn is_settling(&self) -> bool {
+        self.found().is_ok_and(|f| f.iter().any(|(path, stamp)| self.seen.get(path) != Some(stamp)))
+    }
+
+    /// A folder that cannot be read may be a mount that is late: what it offered stays.
+    fn miss(&mut self, path: &Path, e: &std::io::Error) {
+        if !std::mem::replace(&mut self.is_missing, true) {
+            let path = path.display();
+            tracing::warn!(%path, "the functions there cannot be read: what was deployed from there stays: {e}");
+        }
+    }
+
+    /// Looks whenever something changes, until the end.
+    pub async fn run(mut self, end: CancellationToken) {
+        let changed = Arc::new(Notify::new());
+        let _watcher = self.watcher(changed.clone());
+        loop {
+            self.look().await;
+            let wait = if self.is_settling() { SETTLE } else { LOOK };
+            tokio::select! {
+                () = end.cancelled() => return,
+                () = changed.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    fn watcher(&self, changed: Arc<Notify>) -> Option<RecommendedWatcher> {
+        let tell = move |event: notify::Result<notify::Event>| {
+            // our own reading is no change
+            if event.is_ok_and(|e| !e.kind.is_access()) {
+                changed.notify_one();
+            }
+        };
+        let mut watcher = notify::recommended_watcher(tell)
+            .inspect_err(|e| tracing::warn!(error = %e, "no news from the file system: looking every 5 s"))
+            .ok()?;
+        for path in &self.paths {
+            let folder = if path.is_dir() { path.as_path() } else { path.parent().unwrap_or(Path::new(".")) };
+            if let Err(e) = watcher.watch(folder, RecursiveMode::NonRecursive) {
+                tracing::debug!(path = %folder.display(), error = %e, "not watched: looking every 5 s");
+            }
+        }
+        Some(watcher)
+    }
+
+    /// The `.wasm` files that there are, with their stamps; or the folder that cannot
+    /// be read.
+    fn found(&self) -> Result<BTreeMap<PathBuf, Stamp>, (PathBuf, std::io::Error)> {
+        let mut files = Vec::new();
+        for path in &self.paths {
+            if is_wasm(path) {
+                // a named file may be removed: it is then withdrawn
+                files.push(path.clone());
+                continue;
+            }
+            let entries = std::fs::read_dir(path).map_err(|e| (path.clone(), e))?;
+            files.extend(entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| is_wasm(p)));
+        }
+        let stamp = |path: PathBuf| {
+            let meta = path.metadata().ok().filter(|m| m.is_file())?;
+            Some((path, (meta.modified().ok()?, meta.len())))
+        };
+        Ok(files.into_iter().filter_map(stamp).collect())
+    }
+
+    async fn read(&self, path: &Path) {
+        let source = source(path);
+        let bytes = match tokio::fs::read(path).await {
+            Ok(bytes) if bytes.len() as u64 <= COMPONENT_BYTES => bytes,
+            Ok(bytes) => {
+                let why = format!("the file has {} bytes; the limit is {COMPONENT_BYTES}", bytes.len());
+                return self.catalog.report(&source, &DeployError::Load(LoadError::NoComponent(why)));
+            }
+            Err(e) => {
+                let why = format!("the file cannot be read: {e}");
+                return self.catalog.report(&source, &DeployError::Load(LoadError::NoComponent(why)));
+            }
+        };
+        if self.catalog.offers(&source, &bytes) {
+            return;
+        }
+        if let Err(e) = self.catalog.deploy_file(bytes, &source).await {
+            self.catalog.report(&source, &e);
+        }
+    }
+
+    async fn withdraw_missing(&self, found: &BTreeMap<PathBuf, Stamp>) {
+        let there: Vec<_> = found.keys().map(|p| source(p)).collect();
+        let snapshot = self.catalog.snapshot();
+        let known = snapshot.sources.iter().map(|s| &s.name).chain(snapshot.problems.keys());
+        for name in known.filter(|n| n.starts_with("file:") && !there.contains(n)) {
+            if let Err(e) = self.catalog.withdraw(name).await {
+                tracing::error!(source = name, error = %e, "not withdrawn: trying again");
+            }
+        }
+    }
+}
+
+fn is_wasm(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e == "wasm")
+}
+
+/// A file by its name: a folder that moves is the same folder.
+fn source(path: &Path) -> String {
+    format!("file:{}", path.file_name().unwrap_or(path.as_os_str()).to_string_lossy())
+}
+
+fn has_settled((modified, _): &Stamp) -> bool {
+    let now = SystemTime::UNIX_EPOCH
+        + Duration::from_millis(u64::try_from(crate::clock::now().as_millis()).unwrap_or(0));
+    // a time in the future is no reason to wait for it
+    now.duration_since(*modified).map_or(true, |age| age >= SETTLE)
+}

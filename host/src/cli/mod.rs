@@ -1,0 +1,93 @@
+//! The command line: one file a group of verbs. Commands print to standard output,
+//! what goes wrong to standard error; `--json` prints what a machine reads.
+
+mod check;
+mod doctor;
+mod events;
+mod functions;
+mod host;
+mod print;
+mod remote;
+mod runs;
+
+use crate::config::{Flags, Mode};
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Durable functions of steps, as sandboxed Wasm components, in one process.
+#[derive(Debug, Parser)]
+#[command(name = "pawl", version, max_term_width = 100, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  pawl dev                                          serve ./functions/*.wasm on http://127.0.0.1:3000
+  pawl send shop/order.placed --data '{\"id\": 7}'    send an event to it
+  pawl runs list --status failed                    what went wrong
+  pawl runs show 01KB2Y…                            its steps, tries and errors
+  pawl doctor                                       what is wrong with this set-up";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve on this machine: no keys, loopback only, the test endpoint on
+    #[command(after_help = "Example:\n  STRIPE_WEBHOOK_SECRET=whsec_… pawl dev --functions target/functions")]
+    Dev(Flags),
+    /// Serve in production; needs INNGEST_EVENT_KEY and INNGEST_SIGNING_KEY
+    #[command(
+        after_help = "Example:\n  INNGEST_EVENT_KEY=… INNGEST_SIGNING_KEY=… pawl serve --addr 0.0.0.0:3000"
+    )]
+    Serve(Flags),
+    /// Show what a .wasm holds and wants: functions, triggers, imports, wishes, size
+    Check(check::Args),
+    /// Upload a .wasm to a running host
+    Deploy(functions::DeployArgs),
+    /// Send an event to a running host
+    Send(events::SendArgs),
+    /// List, show and steer the runs of a running host
+    #[command(subcommand)]
+    Runs(runs::Verb),
+    /// List the functions of a running host
+    Functions(functions::ListArgs),
+    /// List the events of a running host, or show one
+    Events(events::ListArgs),
+    /// Check a set-up, and say what to do about what is wrong
+    Doctor(doctor::Args),
+}
+
+/// The whole program: arguments in, exit code out. 0: done; 1: not done, with the
+/// reason on standard error; 2: the arguments are wrong.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            eprintln!("error: no threads to work with: {e}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(dispatch(cli.command)) {
+        Ok(code) => code,
+        Err(e) => {
+            anstream::eprintln!("{}error:{} {e:#}", print::BAD.render(), print::BAD.render_reset());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Dev(flags) => host::run(Mode::Dev, flags).await?,
+        Command::Serve(flags) => host::run(Mode::Serve, flags).await?,
+        Command::Check(args) => return check::run(&args),
+        Command::Deploy(args) => functions::deploy(args).await?,
+        Command::Send(args) => events::send(args).await?,
+        Command::Runs(verb) => return runs::run(verb).await,
+        Command::Functions(args) => functions::list(args).await?,
+        Command::Events(args) => events::list(args).await?,
+        Command::Doctor(args) => return doctor::run(args).await,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,140 @@
+//! How commands print: tables, timelines, JSON. Colours only where a terminal is
+//! (`anstream` takes them out elsewhere).
+
+use anstyle::{AnsiColor, Style};
+use pawl_engine::Status;
+use serde_json::Value;
+
+pub(super) const STRONG: Style = Style::new().bold();
+pub(super) const FAINT: Style = Style::new().dimmed();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(super) const BUSY: Style = AnsiColor::Yellow.on_default();
+
+/// JSON for a machine, readable for a person.
+pub(super) fn json(value: &Value) {
+    anstream::println!("{}", serde_json::to_string_pretty(value).unwrap_or_default());
+}
+
+/// A value's text: strings without quotes, nothing for null.
+pub(super) fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(s) => s.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Rows under a heading, each column as wide as its widest cell. A column named
+/// `STATUS` gets its colours.
+pub(super) fn table(heading: &[&str], rows: &[Vec<String>]) {
+    let width = |n: usize| rows.iter().map(|r| r[n].chars().count()).chain([heading[n].len()]).max();
+    let widths: Vec<_> = (0..heading.len()).map(|n| width(n).unwrap_or(0)).collect();
+    let heading: Vec<_> = heading.iter().map(|h| (*h).to_owned()).collect();
+    let line = |cells: &[String], style: &dyn Fn(usize, &str) -> Style| {
+        let cell = |(n, text): (usize, &String)| {
+            let style = style(n, text);
+            let pad = widths[n] - text.chars().count();
+            format!("{}{text}{}{}", style.render(), style.render_reset(), " ".repeat(pad))
+        };
+        let cells: Vec<_> = cells.iter().enumerate().map(cell).collect();
+        anstream::println!("{}", cells.join("  ").trim_end());
+    };
+    line(&heading, &|_, _| FAINT);
+    for row in rows {
+        line(row, &|n, text| if heading[n] == "STATUS" { status_style(text) } else { Style::new() });
+    }
+}
+
+fn status_style(word: &str) -> Style {
+    match Status::parse(word) {
+        Some(Status::Completed) => GOOD,
+        Some(Status::Failed) => BAD,
+        Some(Status::Queued | Status::Running | Status::Sleeping) => BUSY,
+        Some(Status::Cancelled) | None => FAINT,
+    }
+}
+
+/// A function's triggers in a line.
+pub(super) fn triggers(manifest: &Value) -> String {
+    let events = manifest["triggers"].as_array().into_iter().flatten();
+    let names: Vec<_> = events.map(|t| text(&t["event"])).collect();
+    if names.is_empty() { "no event".into() } else { names.join(", ") }
+}
+
+/// A run with its steps, tries and errors.
+pub(super) fn run(run: &Value) {
+    let word = text(&run["status"]);
+    let style = status_style(&word);
+    anstream::println!(
+        "{}{}{}  {}  {}{word}{}  {}",
+        STRONG.render(),
+        text(&run["run_id"]),
+        STRONG.render_reset(),
+        text(&run["function_id"]),
+        style.render(),
+        style.render_reset(),
+        took(&run["run_started_at"], &run["ended_at"]),
+    );
+    anstream::println!("  event {} ({})", text(&run["event_id"]), text(&run["event_name"]));
+    if let Some(wake_at) = run["wake_at"].as_str() {
+        anstream::println!("  goes on at {wake_at}");
+    }
+    let steps = run["steps"].as_array().cloned().unwrap_or_default();
+    if !steps.is_empty() {
+        let rows: Vec<_> = steps.iter().map(step_row).collect();
+        table(&["  STEP", "KIND", "STATUS", "TRIES", "TOOK", "LAST ERROR"], &rows);
+    }
+    if !run["output"].is_null() {
+        anstream::println!("  output {}", run["output"]);
+    }
+    if !run["error"].is_null() {
+        error(&run["error"]);
+    }
+}
+
+fn step_row(step: &Value) -> Vec<String> {
+    let tries = step["attempts"].as_array().map_or(0, Vec::len);
+    let failed = step["attempts"].as_array().into_iter().flatten().rev().find(|a| !a["error"].is_null());
+    let last =
+        failed.map(|a| format!("{}: {}", text(&a["error"]["name"]), first_line(&a["error"]["message"])));
+    let until = step["wake_at"].as_str().map(|t| format!("until {t}"));
+    vec![
+        format!("  {}", text(&step["id"])),
+        text(&step["op"]),
+        text(&step["status"]),
+        if tries == 0 { String::new() } else { tries.to_string() },
+        until.unwrap_or_else(|| took(&step["started_at"], &step["ended_at"])),
+        last.unwrap_or_default(),
+    ]
+}
+
+fn first_line(message: &Value) -> String {
+    let text = text(message);
+    let line = text.lines().next().unwrap_or_default();
+    let mut short: String = line.chars().take(100).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+fn error(error: &Value) {
+    let (bad, off) = (BAD.render(), BAD.render_reset());
+    anstream::println!("  {bad}{}{off}: {}", text(&error["name"]), text(&error["message"]));
+    for line in text(&error["stack"]).lines() {
+        anstream::println!("    {line}");
+    }
+}
+
+/// The time between two RFC 3339 texts.
+pub(super) fn took(from: &Value, to: &Value) -> String {
+    let at = |v: &Value| v.as_str()?.parse::<jiff::Timestamp>().ok().map(|t| t.as_millisecond());
+    match (at(from), at(to)) {
+        (Some(from), Some(to)) => {
+            let span = std::time::Duration::from_millis(u64::try_from(to - from).unwrap_or(0));
+            humantime::format_duration(span).to_string()
+        }
+        _ => String::new(),
+    }
+}

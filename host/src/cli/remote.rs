@@ -1,0 +1,99 @@
+//! A running host, as commands talk to it.
+
+use crate::app::ADDR_FILE;
+use anyhow::{Context, bail};
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Which host.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Remote {
+    /// Its URL [default: the host of ./.pawl, or http://127.0.0.1:3000]
+    #[arg(long, value_name = "URL", env = "PAWL_URL")]
+    url: Option<String>,
+    /// The data folder of a host on this machine, to find it by
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        env = "PAWL_DATA",
+        default_value = "./.pawl",
+        hide_default_value = true
+    )]
+    data: PathBuf,
+    /// Its signing key; `pawl dev` asks for none
+    #[arg(long, value_name = "KEY", env = "INNGEST_SIGNING_KEY", hide_env_values = true)]
+    signing_key: Option<String>,
+}
+
+/// How long an answer may take; a deployment is compiled before it is answered.
+const TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The host refused, in its own words.
+#[derive(Debug, thiserror::Error)]
+#[error("{message} ({code})")]
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    code: String,
+    message: String,
+}
+
+impl Remote {
+    /// A host that is known otherwise than by these arguments.
+    pub(super) fn new(url: Option<String>, data: PathBuf, signing_key: Option<String>) -> Self {
+        Self { url, data, signing_key }
+    }
+
+    /// The host's address.
+    pub(super) fn url(&self) -> String {
+        let url = self.url.clone().or_else(|| {
+            let addr = std::fs::read_to_string(self.data.join(ADDR_FILE)).ok()?;
+            Some(format!("http://{}", addr.trim()))
+        });
+        let url = url.or_else(|| std::env::var("PAWL_ADDR").ok().map(|addr| format!("http://{addr}")));
+        url.unwrap_or_else(|| "http://127.0.0.1:3000".into()).trim_end_matches('/').to_owned()
+    }
+
+    /// A read.
+    pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        self.send(Method::GET, path, None).await
+    }
+
+    /// Sends a request, and gives the JSON of its answer.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+    ) -> anyhow::Result<Value> {
+        let url = self.url();
+        let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build()?;
+        let mut request = client.request(method, format!("{url}{path}"));
+        if let Some(key) = &self.signing_key {
+            request = request.bearer_auth(key.trim());
+        }
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        let answer = request.send().await.map_err(reqwest::Error::without_url).with_context(|| {
+            format!("no host answers at {url}: start one with `pawl dev`, or name another with --url")
+        })?;
+        let status = answer.status();
+        let text = answer.text().await?;
+        let Ok(json) = serde_json::from_str::<Value>(&text) else {
+            bail!("{url} answered {status}, but not as a pawl host does");
+        };
+        if status.is_success() {
+            return Ok(json);
+        }
+        let word = |key: &str| json[key].as_str().unwrap_or("no reason given").to_owned();
+        Err(Refusal { status, code: word("code"), message: word("error") }.into())
+    }
+}
+
+/// A text as a part of a URL's path or query.
+pub(super) fn encoded(text: &str) -> String {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.~".contains(&b);
+    text.bytes().map(|b| if is_plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}

@@ -1,0 +1,66 @@
+//! Who may ask: the signing key in production, the own machine in development.
+
+use super::Http;
+use super::error::ApiError;
+use crate::config::Mode;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+/// For everything that shows or steers runs.
+pub(super) async fn operator(State(http): State<Http>, request: Request, next: Next) -> Response {
+    let allowed = match http.mode {
+        Mode::Serve => signing_key(&http, request.headers()),
+        Mode::Dev => own_machine(&request),
+    };
+    match allowed {
+        Ok(()) => next.run(request).await,
+        Err(e) => e.into_response(),
+    }
+}
+
+fn signing_key(http: &Http, headers: &HeaderMap) -> Result<(), ApiError> {
+    let given = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
+    let given = given.and_then(|v| v.strip_prefix("Bearer ")).ok_or(ApiError::SigningKey)?;
+    // all are compared, whichever matches
+    let matches = http.signing_keys.iter().filter(|key| key.matches(given.trim())).count();
+    if matches > 0 { Ok(()) } else { Err(ApiError::SigningKey) }
+}
+
+/// `pawl dev` asks for no keys, so that a web page which the developer visits must
+/// not reach it: neither by a request across sites nor by a name of its own that
+/// points here (DNS rebinding).
+fn own_machine(request: &Request) -> Result<(), ApiError> {
+    let text = |name| request.headers().get(name).and_then(|v| v.to_str().ok());
+    let names = [text(header::HOST), text(header::ORIGIN)];
+    let is_own = names.into_iter().flatten().all(is_loopback);
+    if is_own { Ok(()) } else { Err(ApiError::CrossSite) }
+}
+
+/// Whether a `Host` or an `Origin` names this machine.
+fn is_loopback(name: &str) -> bool {
+    let name = name.split_once("://").map_or(name, |(_, rest)| rest);
+    let host = match name.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+        _ => name,
+    };
+    matches!(host, "localhost" | "127.0.0.1" | "[::1]")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_loopback;
+
+    #[test]
+    fn only_this_machines_own_names_are_its_own() {
+        for name in
+            ["localhost", "localhost:3000", "127.0.0.1:1", "[::1]:3000", "[::1]", "http://localhost:3000"]
+        {
+            assert!(is_loopback(name), "{name}");
+        }
+        for name in ["evil.example", "127.0.0.1.evil.example:3000", "https://localhost.evil", "null", ""] {
+            assert!(!is_loopback(name), "{name}");
+        }
+    }
+}

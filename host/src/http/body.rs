@@ -1,0 +1,49 @@
+//! Reading bodies: bounded in size and in time, never unpacked.
+
+use super::error::ApiError;
+use axum::body::Body;
+use axum::http::{HeaderMap, header};
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use std::time::Duration;
+
+/// Bytes of a webhook. Stripe publishes no maximum; seen are 3–7 KB.
+pub(super) const WEBHOOK_BYTES: usize = 1 << 20;
+
+/// Bytes of a request to the event API: a few of the largest events.
+pub(super) const EVENTS_BYTES: usize = 10 << 20;
+
+/// How long a body may take to arrive.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long a component may take to arrive: 64 MB at 1 MB/s.
+const UPLOAD_DEADLINE: Duration = Duration::from_secs(64);
+
+/// A request's body of at most `limit` bytes.
+pub(super) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    read_within(headers, body, limit, DEADLINE).await
+}
+
+/// A component's bytes.
+pub(super) async fn read_upload(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    read_within(headers, body, limit, UPLOAD_DEADLINE).await
+}
+
+async fn read_within(
+    headers: &HeaderMap,
+    body: Body,
+    limit: usize,
+    deadline: Duration,
+) -> Result<Bytes, ApiError> {
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|n| n > limit) {
+        return Err(ApiError::TooLarge(limit));
+    }
+    let read = tokio::time::timeout(deadline, Limited::new(body, limit).collect());
+    match read.await {
+        Err(_) => Err(ApiError::TooSlow(deadline.as_secs())),
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(e)) if e.is::<LengthLimitError>() => Err(ApiError::TooLarge(limit)),
+        Ok(Err(_)) => Err(ApiError::BrokenBody),
+    }
+}

@@ -1,0 +1,159 @@
+//! Every way in which a request is refused, and the only place that knows their
+//! HTTP statuses. An answer holds a sentence with the cure, a code for machines and
+//! the status: `{"error":"…","code":"…","status":404}`.
+
+use crate::catalog::DeployError;
+use crate::ingress::Rejected;
+use crate::intake::Refused;
+use crate::store::StoreError;
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+/// How long a sender is asked to wait when the host cannot take its request now.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+
+/// A refusal.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ApiError {
+    #[error(transparent)]
+    Webhook(#[from] Rejected),
+    #[error(
+        "no secret is set for {0} webhooks: set STRIPE_WEBHOOK_SECRET to the endpoint's signing secret and restart"
+    )]
+    NotConfigured(&'static str),
+    #[error("the body has more than {0} bytes, which is the limit here")]
+    TooLarge(usize),
+    #[error("the body did not arrive within {0} seconds")]
+    TooSlow(u64),
+    #[error("the body broke off")]
+    BrokenBody,
+    #[error("{0}")]
+    InvalidEvent(String),
+    #[error("{0}")]
+    InvalidQuery(String),
+    #[error("the event key is not one of this host's: check INNGEST_EVENT_KEY on both sides")]
+    EventKey,
+    #[error(
+        "this needs `Authorization: Bearer <signing key>`: check that INNGEST_SIGNING_KEY is the same on both sides, without white space"
+    )]
+    SigningKey,
+    #[error("a request from another site or under another name than localhost is refused in `pawl dev`")]
+    CrossSite,
+    #[error("there is no {0} with this id")]
+    NotFound(&'static str),
+    #[error("nothing is served at this path; `pawl --help` and the README list what is")]
+    NoPath,
+    #[error("this path does not take this method")]
+    Method,
+    #[error("{0}")]
+    Run(Refused),
+    #[error("{0}")]
+    Deploy(DeployError),
+    #[error("the host cannot do this now: {0}")]
+    Unavailable(String),
+    #[error("what is stored cannot be read; the host's log says more")]
+    Corrupt,
+}
+
+impl From<StoreError> for ApiError {
+    fn from(e: StoreError) -> Self {
+        match e {
+            StoreError::NotFound => Self::NotFound("such thing"),
+            StoreError::Unavailable(why) => {
+                tracing::error!(why, "the store cannot take a request");
+                Self::Unavailable("the store is busy, full or locked; nothing was changed".into())
+            }
+            StoreError::Corrupt(why) => {
+                tracing::error!(why, "the store holds what cannot be read");
+                Self::Corrupt
+            }
+            StoreError::Fenced | StoreError::Conflict => {
+                Self::Unavailable("somebody else changed the same run at the same time".into())
+            }
+        }
+    }
+}
+
+impl From<Refused> for ApiError {
+    fn from(e: Refused) -> Self {
+        match e {
+            Refused::Store(e) => e.into(),
+            e @ (Refused::Ended | Refused::NoFunction(_)) => Self::Run(e),
+        }
+    }
+}
+
+impl From<DeployError> for ApiError {
+    fn from(e: DeployError) -> Self {
+        match e {
+            DeployError::Store(e) => e.into(),
+            e @ (DeployError::Load(_) | DeployError::Taken(..)) => Self::Deploy(e),
+        }
+    }
+}
+
+impl ApiError {
+    /// The same, about a thing of this kind when it is about one that is not there.
+    pub(super) fn about(what: &'static str) -> impl Fn(StoreError) -> Self {
+        move |e| match e {
+            StoreError::NotFound => Self::NotFound(what),
+            e => e.into(),
+        }
+    }
+
+    fn status_and_code(&self) -> (StatusCode, &'static str) {
+        use StatusCode as S;
+        match self {
+            Self::Webhook(r @ Rejected::Encoded) => (S::UNSUPPORTED_MEDIA_TYPE, r.code()),
+            Self::Webhook(r) => (S::BAD_REQUEST, r.code()),
+            Self::NotConfigured(_) => (S::SERVICE_UNAVAILABLE, "not_configured"),
+            Self::TooLarge(_) => (S::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::TooSlow(_) => (S::REQUEST_TIMEOUT, "too_slow"),
+            Self::BrokenBody => (S::BAD_REQUEST, "broken_body"),
+            Self::InvalidEvent(_) => (S::BAD_REQUEST, "invalid_event"),
+            Self::InvalidQuery(_) => (S::BAD_REQUEST, "invalid_query"),
+            Self::EventKey => (S::UNAUTHORIZED, "event_key_unknown"),
+            Self::SigningKey => (S::UNAUTHORIZED, "invalid_signing_key"),
+            Self::CrossSite => (S::FORBIDDEN, "cross_site"),
+            Self::NotFound(_) => (S::NOT_FOUND, "not_found"),
+            Self::NoPath => (S::NOT_FOUND, "no_such_path"),
+            Self::Method => (S::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::Run(Refused::NoFunction(_)) => (S::CONFLICT, "function_not_found"),
+            Self::Run(_) => (S::CONFLICT, "run_ended"),
+            Self::Deploy(e) => (S::UNPROCESSABLE_ENTITY, e.code()),
+            Self::Unavailable(_) => (S::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::Corrupt => (S::INTERNAL_SERVER_ERROR, "corrupt"),
+        }
+    }
+
+    /// The answer in the event API's own shape, which its clients expect.
+    pub(super) fn with_no_ids(self) -> Response {
+        self.answer(true)
+    }
+
+    fn answer(self, has_ids: bool) -> Response {
+        let (status, code) = self.status_and_code();
+        let mut body = json!({"error": self.to_string(), "code": code, "status": status.as_u16()});
+        if has_ids {
+            body["ids"] = json!([]);
+        }
+        let mut answer = (status, Json(body)).into_response();
+        let headers = answer.headers_mut();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        if matches!(self, Self::TooLarge(_) | Self::TooSlow(_) | Self::BrokenBody) {
+            // the rest of the body is not wanted
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        answer
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        self.answer(false)
+    }
+}

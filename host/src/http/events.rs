@@ -1,0 +1,51 @@
+//! Events from programs: Inngest's event API, and the seed's test endpoint.
+
+use super::error::ApiError;
+use super::{Http, body};
+use crate::config::Mode;
+use crate::ingress::api;
+use crate::store::Accepted;
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+/// `POST /e/{key}`: one event or an array.
+pub(super) async fn accept(
+    State(http): State<Http>,
+    Path(key): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    // all are compared, whichever matches
+    let is_known = http.event_keys.iter().filter(|k| k.matches(key.trim())).count() > 0;
+    if http.mode == Mode::Serve && !is_known {
+        tracing::warn!("an event under an unknown key was refused");
+        return ApiError::EventKey.with_no_ids();
+    }
+    store(&http, &headers, body).await
+}
+
+/// `POST /api/inngest/test`, in development alone.
+pub(super) async fn test(State(http): State<Http>, headers: HeaderMap, body: Body) -> Response {
+    store(&http, &headers, body).await
+}
+
+async fn store(http: &Http, headers: &HeaderMap, body: Body) -> Response {
+    let stored = async {
+        let body = body::read(headers, body, body::EVENTS_BYTES).await?;
+        let events = api::parse(&body).map_err(|e| ApiError::InvalidEvent(e.to_string()))?;
+        let accepted = http.intake.accept(events).await?;
+        let ids: Vec<_> = accepted
+            .iter()
+            .map(|a| match a {
+                Accepted::New(id) | Accepted::Duplicate(id) => id.as_str(),
+            })
+            .collect();
+        tracing::info!(events = ?ids, "events accepted");
+        Ok(Json(json!({"ids": ids, "status": 200})).into_response())
+    };
+    stored.await.unwrap_or_else(ApiError::with_no_ids)
+}

@@ -1,0 +1,75 @@
+//! The host over HTTP. Handlers are thin: they read a request, call [`Intake`], the
+//! store's reads or the catalog, and shape the answer. No other file than `error`
+//! knows a status of a refusal, and nothing here knows the worker.
+
+mod actions;
+mod api;
+mod auth;
+mod body;
+mod error;
+mod events;
+mod server;
+mod views;
+mod webhooks;
+
+pub use server::Server;
+pub use views::manifest as manifest_view;
+
+use crate::catalog::Catalog;
+use crate::config::Mode;
+use crate::intake::Intake;
+use crate::secret::Secret;
+use crate::store::Store;
+use axum::Router;
+use axum::response::Html;
+use axum::routing::{get, post};
+use error::ApiError;
+use std::sync::Arc;
+
+/// What requests work with.
+#[derive(Clone)]
+pub struct Http {
+    /// How the host is meant to be used.
+    pub mode: Mode,
+    /// For reads.
+    pub store: Arc<dyn Store>,
+    /// The functions.
+    pub catalog: Arc<Catalog>,
+    /// The way in.
+    pub intake: Intake,
+    /// Keys of the event API.
+    pub event_keys: Arc<[Secret]>,
+    /// Keys of operators.
+    pub signing_keys: Arc<[Secret]>,
+    /// Secrets of Stripe's endpoint.
+    pub stripe_secrets: Arc<[Secret]>,
+}
+
+/// Everything that is served.
+pub fn router(http: Http) -> Router {
+    let mut operators = Router::new()
+        .route("/", get(async || Html(include_str!("index.html"))))
+        .route("/v1/events", get(api::events))
+        .route("/v1/events/{id}", get(api::event))
+        .route("/v1/events/{id}/runs", get(api::event_runs))
+        .route("/v1/runs", get(api::runs))
+        .route("/v1/runs/{id}", get(api::run).delete(actions::cancel))
+        .route("/v1/runs/{id}/rerun", post(actions::rerun))
+        .route("/v1/functions", get(api::functions))
+        .route("/v1/deployments", get(api::deployments).put(actions::deploy));
+    if http.mode == Mode::Dev {
+        operators = operators.route("/api/inngest/test", post(events::test));
+    }
+    let operators = operators
+        .method_not_allowed_fallback(async || ApiError::Method)
+        .route_layer(axum::middleware::from_fn_with_state(http.clone(), auth::operator));
+    Router::new()
+        .route("/api/stripe/webhook", post(webhooks::stripe))
+        .route("/e/{key}", post(events::accept))
+        .route("/healthz", get(async || "alive\n"))
+        .route("/readyz", get(api::ready))
+        .method_not_allowed_fallback(async || ApiError::Method)
+        .merge(operators)
+        .fallback(async || ApiError::NoPath)
+        .with_state(http)
+}

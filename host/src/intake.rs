@@ -1,0 +1,108 @@
+//! Events in: matched against the functions there are, stored with their runs, and
+//! only then acknowledged. Also what operators do to runs.
+
+use crate::catalog::{Catalog, Snapshot};
+use crate::store::{Accept, Accepted, Commit, NewRun, RunRow, Store, StoreError, Then};
+use crate::{clock, ids};
+use pawl_engine::replay::cancel;
+use pawl_engine::{Event, Index, NewEvent, Run, RunId, Timestamp, trigger};
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// The way in.
+#[derive(Clone)]
+pub struct Intake {
+    store: Arc<dyn Store>,
+    catalog: Arc<Catalog>,
+    /// Tells the worker that there is something to do.
+    wake: Arc<Notify>,
+}
+
+/// Why an operator's wish was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// The run is over.
+    #[error("the run has ended already")]
+    Ended,
+    /// The function is not there any more.
+    #[error("function `{0}` is not deployed any more")]
+    NoFunction(String),
+    /// The store did not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The event with the runs that it starts, on the newest deployment of each function.
+fn plan(event: Event, snapshot: &Snapshot, now: Timestamp) -> Accept {
+    let started = snapshot.functions.values().filter(|offer| trigger::starts(&offer.manifest, &event.name));
+    let run = |offer: &crate::catalog::Offer| NewRun {
+        id: ids::run(now),
+        function: offer.manifest.id.clone(),
+        deployment: offer.deployment.clone(),
+        // an event of the future starts its runs then
+        created_at: now.max(event.at),
+    };
+    let runs = started.map(run).collect();
+    Accept { event, runs }
+}
+
+impl Intake {
+    /// A way into this store.
+    pub fn new(store: Arc<dyn Store>, catalog: Arc<Catalog>, wake: Arc<Notify>) -> Self {
+        Self { store, catalog, wake }
+    }
+
+    /// Accepts events, all or none; durable when it returns.
+    pub async fn accept(&self, events: Vec<NewEvent>) -> Result<Vec<Accepted>, StoreError> {
+        let now = clock::now();
+        let snapshot = self.catalog.snapshot();
+        let accepts =
+            events.into_iter().map(|e| plan(e.accept(ids::event(now), now), &snapshot, now)).collect();
+        let accepted = self.store.accept(accepts).await?;
+        self.wake.notify_one();
+        Ok(accepted)
+    }
+
+    /// Ends a run. An attempt that is under way is dropped, and writes nothing more.
+    pub async fn cancel(&self, run: &RunId, reason: &str) -> Result<RunRow, Refused> {
+        let claimed = self.store.seize(run).await?.ok_or(Refused::Ended)?;
+        let done = async {
+            let corrupt = |e: &dyn std::fmt::Display| StoreError::Corrupt(e.to_string());
+            let mut folded = Run::fold(claimed.created_at, &claimed.journal).map_err(|e| corrupt(&e))?;
+            let expect = folded.seq;
+            let entry = cancel(&folded, reason, clock::now()).map_err(|_| Refused::Ended)?;
+            folded.apply(&entry).map_err(|e| corrupt(&e))?;
+            let index = Some(Index::of(&folded));
+            let commit = Commit { expect, entries: vec![entry], index, then: Then::Release };
+            self.store.commit(&claimed.claim, commit).await?;
+            Ok(self.store.run(run).await?)
+        };
+        let done = done.await;
+        if done.is_err() {
+            self.store.release(&claimed.claim).await;
+        }
+        self.wake.notify_one();
+        done
+    }
+
+    /// Another run of the same event, on the function's newest deployment.
+    pub async fn rerun(&self, run: &RunId) -> Result<RunRow, Refused> {
+        let old = self.store.run(run).await?;
+        let snapshot = self.catalog.snapshot();
+        let offer = snapshot
+            .functions
+            .get(&old.function)
+            .ok_or_else(|| Refused::NoFunction(old.function.to_string()))?;
+        let now = clock::now();
+        let new = NewRun {
+            id: ids::run(now),
+            function: old.function.clone(),
+            deployment: offer.deployment.clone(),
+            created_at: now,
+        };
+        let id = new.id.clone();
+        self.store.start(&old.event, new).await?;
+        self.wake.notify_one();
+        Ok(self.store.run(&id).await?)
+    }
+}

@@ -1,0 +1,18 @@
+//! Log lines: readable on a terminal and in `pawl dev`, JSON in production off a
+//! terminal. They go to standard error; answers of commands go to standard output.
+
+use crate::config::Mode;
+use std::io::IsTerminal;
+use tracing_subscriber::EnvFilter;
+
+/// Starts the log with this filter (`info`, `pawl=debug,…`).
+pub fn start(mode: Mode, filter: &str) -> Result<(), String> {
+    let filter = EnvFilter::builder().parse(filter).map_err(|e| format!("PAWL_LOG `{filter}`: {e}"))?;
+    let is_terminal = std::io::stderr().is_terminal();
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = match mode {
+        Mode::Serve if !is_terminal => builder.json().flatten_event(true).try_init(),
+        Mode::Serve | Mode::Dev => builder.with_ansi(is_terminal).with_target(false).try_init(),
+    };
+    started.map_err(|e| e.to_string())
+}

@@ -1,0 +1,137 @@
+//! The loop that carries runs forward: takes slots, claims runs, starts attempts.
+//!
+//! A slot is taken before a run is claimed: where all slots are busy, runs wait in
+//! the store and nothing fails. The loop never polls: it wakes when something was
+//! stored, when an attempt ended, and when the next run is due.
+
+mod attempt;
+mod session;
+
+use crate::catalog::Catalog;
+use crate::clock;
+use crate::runtime::Runtime;
+use crate::store::{Ask, Claimed, Store};
+use pawl_engine::{Span, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How long the loop rests when the store takes nothing.
+const STORE_REST: Duration = Duration::from_millis(500);
+
+/// How long a shutdown waits for attempts. What is not done by then is done by the
+/// next start: at-least-once is the promise for a step's code anyway.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What the loop needs.
+#[derive(Clone)]
+pub struct Worker {
+    /// Where runs are.
+    pub store: Arc<dyn Store>,
+    /// Where they execute.
+    pub runtime: Arc<Runtime>,
+    /// What they execute.
+    pub catalog: Arc<Catalog>,
+    /// Told when something was stored or an attempt ended.
+    pub wake: Arc<Notify>,
+    /// A fixed time between tries.
+    pub retry_interval: Option<Span>,
+}
+
+impl Worker {
+    /// Works until the end, then lets attempts finish for a while.
+    pub async fn run(self, end: CancellationToken) {
+        let slots = Arc::new(Semaphore::new(self.runtime.slots()));
+        let attempts = TaskTracker::new();
+        // ends attempts whose time of grace is over
+        let abort = CancellationToken::new();
+        while !end.is_cancelled() {
+            // at least one slot, before anything is claimed
+            let permit = tokio::select! {
+                () = end.cancelled() => break,
+                permit = slots.clone().acquire_owned() => permit,
+            };
+            drop(permit);
+            let max = slots.available_permits();
+            let now = clock::now();
+            let claimed = match self.store.claim(Ask { now, max, limits: self.limits() }).await {
+                Ok(claimed) => claimed,
+                Err(e) => {
+                    tracing::error!(error = %e, "no runs can be claimed: trying again");
+                    rest(STORE_REST, &end).await;
+                    continue;
+                }
+            };
+            let is_all = claimed.len() < max;
+            for run in claimed {
+                // this loop is the only one that takes slots, and it counted them
+                let permit = slots.clone().try_acquire_owned().ok();
+                let (worker, abort) = (self.clone(), abort.clone());
+                attempts.spawn(async move {
+                    worker.carry(run, &abort).await;
+                    drop(permit);
+                    worker.wake.notify_one();
+                });
+            }
+            if is_all {
+                self.wait(now, &end).await;
+            }
+        }
+        attempts.close();
+        if tokio::time::timeout(GRACE, attempts.wait()).await.is_err() {
+            tracing::warn!(
+                attempts = attempts.len(),
+                "attempts are cut off; their runs go on at the next start"
+            );
+            abort.cancel();
+            attempts.wait().await;
+        }
+    }
+
+    /// Carries one run as far as it goes, unless it is taken away.
+    async fn carry(&self, run: Claimed, abort: &CancellationToken) {
+        let claim = run.claim.clone();
+        tokio::select! {
+            () = attempt::carry(self, run) => {}
+            () = claim.revoked.cancelled() => {}
+            () = abort.cancelled() => {}
+        }
+    }
+
+    fn limits(&self) -> BTreeMap<pawl_engine::FunctionId, u32> {
+        let snapshot = self.catalog.snapshot();
+        let limit = |(id, offer): (&pawl_engine::FunctionId, &crate::catalog::Offer)| {
+            Some((id.clone(), offer.manifest.concurrency?))
+        };
+        snapshot.functions.iter().filter_map(limit).collect()
+    }
+
+    /// Until there may be something to claim.
+    async fn wait(&self, now: Timestamp, end: &CancellationToken) {
+        let due = self.store.next_due(now).await.unwrap_or_else(|e| {
+            tracing::error!(error = %e, "the next time is not known: looking again soon");
+            Some(now + Span::from(STORE_REST))
+        });
+        let until_due = async {
+            match due {
+                Some(due) => tokio::time::sleep((due - clock::now()).to_std()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = end.cancelled() => {}
+            () = self.wake.notified() => {}
+            () = until_due => {}
+        }
+    }
+}
+
+async fn rest(time: Duration, end: &CancellationToken) {
+    tokio::select! {
+        () = end.cancelled() => {}
+        () = tokio::time::sleep(time) => {}
+    }
+}
