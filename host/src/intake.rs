@@ -72,8 +72,8 @@ impl Intake {
             let expect = folded.seq;
             let entry = cancel(&folded, reason, clock::now()).map_err(|_| Refused::Ended)?;
             folded.apply(&entry).map_err(|e| corrupt(&e))?;
-            let index = Some(Index::of(&folded));
-            let commit = Commit { expect, entries: vec![entry], index, then: Then::Release };
+            let then = Then::Release(Index::of(&folded));
+            let commit = Commit { expect, entries: vec![entry], then };
             self.store.commit(&claimed.claim, commit).await?;
             Ok(self.store.run(run).await?)
         };

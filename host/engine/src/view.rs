@@ -123,6 +123,14 @@ pub fn steps(journal: &[Entry]) -> Vec<StepView> {
     steps
 }
 
+/// When the run was started.
+pub fn started_at(journal: &[Entry]) -> Option<Timestamp> {
+    journal.iter().find_map(|entry| match entry {
+        Entry::Started { at } => Some(*at),
+        _ => None,
+    })
+}
+
 /// The run's end, when it has one.
 pub fn outcome(journal: &[Entry]) -> Option<&Outcome> {
     journal.last().and_then(|entry| match entry {

@@ -204,7 +204,7 @@ async fn host(report: &mut Report, remote: &Remote) {
         }
     };
     report.good(Topic::SetUp, format!("a host answers at {}", remote.url()));
-    report.good(Topic::InvalidSigningKey, "the running host takes the signing key that is set here");
+    report.good(Topic::InvalidSigningKey, "the running host lets this shell in");
     let ids: Vec<_> = functions.iter().map(|f| print::text(&f["id"])).collect();
     report.good(
         Topic::FunctionNotFound,

@@ -24,7 +24,7 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  pawl dev                                          serve ./functions/*.wasm on http://127.0.0.1:3000
+  pawl dev                                          serve ./functions/*.wasm, port 3000
   pawl send shop/order.placed --data '{\"id\": 7}'    send an event to it
   pawl runs list --status failed                    what went wrong
   pawl runs show 01KB2Y…                            its steps, tries and errors
@@ -90,4 +90,14 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Doctor(args) => return doctor::run(args).await,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_table_of_commands_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
 }

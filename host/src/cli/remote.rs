@@ -14,14 +14,8 @@ pub(super) struct Remote {
     #[arg(long, value_name = "URL", env = "PAWL_URL")]
     url: Option<String>,
     /// The data folder of a host on this machine, to find it by
-    #[arg(
-        long,
-        value_name = "FOLDER",
-        env = "PAWL_DATA",
-        default_value = "./.pawl",
-        hide_default_value = true
-    )]
-    data: PathBuf,
+    #[arg(long = "of", value_name = "FOLDER", env = "PAWL_DATA", default_value = "./.pawl")]
+    data_folder: PathBuf,
     /// Its signing key; `pawl dev` asks for none
     #[arg(long, value_name = "KEY", env = "INNGEST_SIGNING_KEY", hide_env_values = true)]
     signing_key: Option<String>,
@@ -41,14 +35,14 @@ pub(super) struct Refusal {
 
 impl Remote {
     /// A host that is known otherwise than by these arguments.
-    pub(super) fn new(url: Option<String>, data: PathBuf, signing_key: Option<String>) -> Self {
-        Self { url, data, signing_key }
+    pub(super) fn new(url: Option<String>, data_folder: PathBuf, signing_key: Option<String>) -> Self {
+        Self { url, data_folder, signing_key }
     }
 
     /// The host's address.
     pub(super) fn url(&self) -> String {
         let url = self.url.clone().or_else(|| {
-            let addr = std::fs::read_to_string(self.data.join(ADDR_FILE)).ok()?;
+            let addr = std::fs::read_to_string(self.data_folder.join(ADDR_FILE)).ok()?;
             Some(format!("http://{}", addr.trim()))
         });
         let url = url.or_else(|| std::env::var("PAWL_ADDR").ok().map(|addr| format!("http://{addr}")));

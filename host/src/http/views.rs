@@ -137,7 +137,9 @@ impl RunView {
     /// With its steps, from a run that has all of its journal.
     pub(super) fn whole(run: RunRow) -> Self {
         let steps = view::steps(&run.journal).into_iter().map(Step::from).collect();
-        Self { steps: Some(steps), ..Self::listed(run) }
+        // while a run is claimed its columns do not know of its start yet
+        let started_at = view::started_at(&run.journal).and_then(time);
+        Self { steps: Some(steps), run_started_at: started_at, ..Self::listed(run) }
     }
 
     /// As a line of a list.

@@ -72,7 +72,7 @@ impl Host {
     }
 
     async fn commit(&self, claim: &Claim, expect: u32, entries: Vec<Entry>) -> Result<(), StoreError> {
-        self.store.commit(claim, Commit { expect, entries, index: None, then: Then::Keep }).await
+        self.store.commit(claim, Commit { expect, entries, then: Then::Keep }).await
     }
 
     async fn park(&self, claim: &Claim, expect: u32, until: i64) {
@@ -83,7 +83,7 @@ impl Host {
             ended_at: None,
         };
         let entries = vec![Entry::Parked { at: at(1), until: at(until) }];
-        let commit = Commit { expect, entries, index: Some(index), then: Then::Release };
+        let commit = Commit { expect, entries, then: Then::Release(index) };
         self.store.commit(claim, commit).await.expect("parks");
     }
 
@@ -94,7 +94,7 @@ impl Host {
         };
         let index = Index { status, wake_at: None, started_at: Some(at(1)), ended_at: Some(at(2)) };
         let entries = vec![Entry::Finished { at: at(2), outcome }];
-        let commit = Commit { expect, entries, index: Some(index), then: Then::Release };
+        let commit = Commit { expect, entries, then: Then::Release(index) };
         self.store.commit(claim, commit).await.expect("finishes");
     }
 }

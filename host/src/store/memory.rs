@@ -158,12 +158,8 @@ impl Store for Memory {
             return Err(StoreError::Conflict);
         }
         run.journal.extend(commit.entries);
-        if let Some(index) = commit.index {
-            // a running run keeps its place in the queue
-            let wake_at = if index.status == Status::Running { run.index.wake_at } else { index.wake_at };
-            run.index = Index { wake_at, ..index };
-        }
-        if commit.then == Then::Release {
+        if let Then::Release(index) = commit.then {
+            run.index = index;
             inner.claims.end(claim);
         }
         Ok(())

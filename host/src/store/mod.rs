@@ -1,7 +1,7 @@
 //! Where runs are kept: a handful of whole operations, each one transaction.
 //!
 //! A store never looks into an [`Entry`] and never computes a status: it appends
-//! what it is given and writes [`Commit::index`] as told. What it does decide is
+//! what it is given and writes the [`Index`] as told. What it does decide is
 //! who may write a run's journal (a [`Claim`]), and whether an event is new.
 //!
 //! Every store passes [`conformance`]. This module must not know of Wasm, HTTP or
@@ -100,8 +100,6 @@ pub struct Commit {
     pub expect: u32,
     /// The entries that follow.
     pub entries: Vec<Entry>,
-    /// The run's columns, when they changed.
-    pub index: Option<Index>,
     /// What becomes of the claim.
     pub then: Then,
 }
@@ -109,10 +107,11 @@ pub struct Commit {
 /// What becomes of a claim after a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Then {
-    /// The claim holder goes on.
+    /// The claim holder goes on. The run's columns stay as they are: that a claimed
+    /// run is running is known without them.
     Keep,
-    /// The claim ends with the commit.
-    Release,
+    /// The claim ends with the commit, and these are the run's columns from now on.
+    Release(Index),
 }
 
 /// Why the store did not do as asked. Named by what the caller does about it.

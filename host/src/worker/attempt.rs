@@ -6,14 +6,14 @@ use crate::clock;
 use crate::runtime::{Ending, Input, Stop};
 use crate::store::Claimed;
 use pawl_engine::replay::{Replay, Rules};
-use pawl_engine::{Failure, Index, Manifest, Run};
+use pawl_engine::{Failure, Manifest, Run};
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
 /// Whether the run needs another instance.
 enum Next {
     Done,
-    Again(Box<Run>, Index),
+    Again(Box<Run>),
 }
 
 /// Carries the run. Whatever could not be recorded is done again later.
@@ -25,11 +25,10 @@ pub(super) async fn carry(worker: &Worker, claimed: Claimed) {
             return;
         }
     };
-    let mut index = claimed.index;
     loop {
-        match once(worker, &claimed, run, index).await {
+        match once(worker, &claimed, run).await {
             Ok(Next::Done) | Err(Stop::Parked | Stop::Fenced) => return,
-            Ok(Next::Again(next, stored)) => (run, index) = (*next, stored),
+            Ok(Next::Again(next)) => run = *next,
             Err(Stop::Unrecorded(why)) => {
                 tracing::error!(run = %claimed.claim.run, why, "not recorded: the run is taken up again");
                 // not at once: the store needs a moment as well
@@ -45,7 +44,7 @@ pub(super) async fn carry(worker: &Worker, claimed: Claimed) {
 }
 
 /// One instance's part of the run.
-async fn once(worker: &Worker, claimed: &Claimed, run: Run, index: Index) -> Result<Next, Stop> {
+async fn once(worker: &Worker, claimed: &Claimed, run: Run) -> Result<Next, Stop> {
     let found = manifest(worker, claimed).await;
     let rules = Rules {
         retries: found.as_ref().map_or(pawl_engine::manifest::RETRIES, |(m, _)| m.retries),
@@ -62,7 +61,7 @@ async fn once(worker: &Worker, claimed: &Claimed, run: Run, index: Index) -> Res
     let begun = Replay::begin(claimed.claim.run.clone(), run, rules, clock::now())
         .map_err(|e| Stop::Failed(e.to_failure()))?;
     let (store, claim) = (worker.store.clone(), claimed.claim.clone());
-    let session = Session::new(store, claim, claimed.function.clone(), index, begun);
+    let session = Session::new(store, claim, claimed.function.clone(), begun);
     let session = Arc::new(Mutex::new(session));
     let ending = match found {
         Ok((manifest, plugin)) => {
@@ -91,7 +90,7 @@ async fn conclude(session: &mut Session, ending: Ending) -> Result<Next, Stop> {
     // the instance died inside of a step: that is the attempt's failure. When it was
     // the last one, the function has to hear of it, in a new instance
     session.finish(Err(failure)).await?;
-    Ok(Next::Again(Box::new(session.replay.run().clone()), session.index()))
+    Ok(Next::Again(Box::new(session.replay.run().clone())))
 }
 
 async fn manifest(

@@ -6,7 +6,7 @@ use crate::runtime::{KvCall, KvReply, Level, Open, Reply, Steps, Stop};
 use crate::store::{Claim, Commit, Store, StoreError, Then};
 use async_trait::async_trait;
 use pawl_engine::replay::{Answer, Refused, Replay, Settled, StepCall};
-use pawl_engine::{Entry, Failure, FunctionId, Index, Payload, Status};
+use pawl_engine::{Entry, Failure, FunctionId, Index, Payload};
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
@@ -27,8 +27,6 @@ pub(super) struct Session {
     pending: Vec<Entry>,
     /// How many entries are durable.
     written: u32,
-    /// The columns as they are stored.
-    index: Index,
 }
 
 impl Session {
@@ -36,39 +34,33 @@ impl Session {
         store: Arc<dyn Store>,
         claim: Claim,
         function: FunctionId,
-        index: Index,
         (replay, first): (Replay, Option<Entry>),
     ) -> Self {
         let written = replay.run().seq - u32::from(first.is_some());
-        Self { store, claim, function, replay, pending: first.into_iter().collect(), written, index }
+        Self { store, claim, function, replay, pending: first.into_iter().collect(), written }
     }
 
-    /// The columns as they are stored.
-    pub(super) fn index(&self) -> Index {
-        self.index
+    /// Makes everything that was decided durable; the run stays claimed.
+    async fn flush(&mut self) -> Result<(), Stop> {
+        self.commit(Then::Keep).await
     }
 
-    /// Makes everything that was decided durable.
-    pub(super) async fn flush(&mut self, then: Then) -> Result<(), Stop> {
-        let index = Index::of(self.replay.run());
-        // a running run's place in the queue does not move
-        let is_same = index == self.index
-            || (index.status == Status::Running
-                && Index { wake_at: self.index.wake_at, ..index } == self.index);
+    /// Makes everything durable and leaves the run as it now stands.
+    async fn leave(&mut self) -> Result<(), Stop> {
+        self.commit(Then::Release(Index::of(self.replay.run()))).await
+    }
+
+    async fn commit(&mut self, then: Then) -> Result<(), Stop> {
         let entries = std::mem::take(&mut self.pending);
-        let n = u32::try_from(entries.len()).unwrap_or(u32::MAX);
-        if n == 0 && is_same && then == Then::Keep {
-            return Ok(());
-        }
-        let commit = Commit { expect: self.written, entries, index: (!is_same).then_some(index), then };
+        let written = self.written + u32::try_from(entries.len()).unwrap_or(u32::MAX);
+        let commit = Commit { expect: self.written, entries, then };
         match self.store.commit(&self.claim, commit).await {
             Ok(()) => {
-                self.written += n;
-                self.index = index;
+                self.written = written;
                 Ok(())
             }
-            Err(StoreError::Fenced | StoreError::Conflict | StoreError::NotFound) => Err(Stop::Fenced),
-            Err(StoreError::Unavailable(why) | StoreError::Corrupt(why)) => Err(Stop::Unrecorded(why)),
+            Err(StoreError::Fenced) => Err(Stop::Fenced),
+            Err(e) => Err(Stop::Unrecorded(e.to_string())),
         }
     }
 
@@ -87,7 +79,7 @@ impl Session {
             Answer::Recorded(place, result) => Ok(Reply::Recorded(place, result)),
             Answer::Execute(place, attempt) => {
                 if begins_sleep {
-                    self.flush(Then::Keep).await?;
+                    self.flush().await?;
                 }
                 let open = Open {
                     idempotency_key: format!("{}:{}", self.claim.run, attempt.step),
@@ -99,7 +91,7 @@ impl Session {
                 Ok(Reply::Execute(place, open))
             }
             Answer::Park => {
-                self.flush(Then::Release).await?;
+                self.leave().await?;
                 Err(Stop::Parked)
             }
         }
@@ -114,10 +106,10 @@ impl Session {
             self.replay.finish(result, clock::now()).map_err(|r| Stop::Failed(r.to_failure()))?;
         self.pending.extend(entries);
         match settled {
-            Settled::Completed => self.flush(Then::Keep).await.map(|()| None),
-            Settled::Failed(failure) => self.flush(Then::Keep).await.map(|()| Some(failure)),
+            Settled::Completed => self.flush().await.map(|()| None),
+            Settled::Failed(failure) => self.flush().await.map(|()| Some(failure)),
             Settled::Park => {
-                self.flush(Then::Release).await?;
+                self.leave().await?;
                 Err(Stop::Parked)
             }
         }
@@ -127,7 +119,7 @@ impl Session {
     pub(super) async fn end(&mut self, result: Result<Payload, Failure>) -> Result<(), Stop> {
         let entries = self.replay.end(result, clock::now()).map_err(|r| Stop::Failed(r.to_failure()))?;
         self.pending.extend(entries);
-        self.flush(Then::Release).await
+        self.leave().await
     }
 
     fn log(&self, level: Level, message: &str, fields: &[(String, String)]) {

@@ -132,21 +132,26 @@ impl Store for Sqlite {
 
     async fn commit(&self, claim: &Claim, commit: Commit) -> Result<(), StoreError> {
         let (held, then) = (claim.clone(), commit.then);
+        // one statement undoes itself; several need a savepoint around them
+        let is_one = commit.entries.len() == 1 && then == Then::Keep;
         let work = {
             let claim = claim.clone();
             move |db: &Connection, state: &state::State| writes::commit(db, state, &claim, &commit)
         };
-        self.writer
-            .write(work, move |place, state| {
-                if then == Then::Release {
-                    state.claims.end(&held);
-                }
-                if let Some((function, ready_at)) = place {
-                    state.back_to(function, *ready_at, &held.run);
-                }
-            })
-            .await
-            .map(|_| ())
+        let after = move |place: &Option<(FunctionId, i64)>, state: &mut state::State| {
+            if matches!(then, Then::Release(_)) {
+                state.claims.end(&held);
+            }
+            if let Some((function, ready_at)) = place {
+                state.back_to(function, *ready_at, &held.run);
+            }
+        };
+        let done = if is_one {
+            self.writer.write_one(work, after).await
+        } else {
+            self.writer.write(work, after).await
+        };
+        done.map(|_| ())
     }
 
     async fn release(&self, claim: &Claim) {

@@ -80,9 +80,9 @@ pub(super) fn runs_sql(filter: &RunFilter) -> (String, Option<Status>) {
     let mut wanted = vec!["(:held IS NOT NULL)", "(:status IS NULL OR :status IS NOT NULL)"];
     let mut plain = filter.status;
     match filter.status {
-        // a claimed run is running, though the database may not know yet
+        // a run is running while it is claimed, which the database does not know
         Some(Status::Running) => {
-            wanted.push("(r.id IN (SELECT value FROM json_each(:held)) OR r.id IN (SELECT id FROM runs WHERE status = 'Running'))");
+            wanted.push("(r.id IN (SELECT value FROM json_each(:held)))");
             plain = None;
         }
         Some(_) => wanted.push("r.status = :status"),

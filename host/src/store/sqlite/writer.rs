@@ -56,9 +56,18 @@ impl Writer {
         work: impl FnOnce(&Connection, &State) -> Result<T, StoreError> + Send + 'static,
         after: impl FnOnce(&T, &mut State) + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.write_one(|db, state| in_savepoint(db, |db| work(db, state)), after).await
+    }
+
+    /// The same for work that is a single statement, which is undone by itself.
+    pub(super) async fn write_one<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection, &State) -> Result<T, StoreError> + Send + 'static,
+        after: impl FnOnce(&T, &mut State) + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (tell, told) = oneshot::channel();
         let job = Job::Write(Box::new(move |db, state| {
-            let done = db.and_then(|db| in_savepoint(db, |db| work(db, state)));
+            let done = db.and_then(|db| work(still_open(db)?, state));
             Box::new(move |fate, state: &mut State| {
                 let result = fate.and(done);
                 if let Ok(value) = &result {
@@ -130,14 +139,16 @@ fn run(db: &Connection, sql: &str) -> Result<(), StoreError> {
     db.prepare_cached(sql).and_then(|mut s| s.execute([])).map(|_| ()).map_err(error)
 }
 
+/// A full disk ends the whole transaction: what came now would be one of its own.
+fn still_open(db: &Connection) -> Result<&Connection, StoreError> {
+    let undone = || StoreError::Unavailable("the transaction was undone".into());
+    (!db.is_autocommit()).then_some(db).ok_or_else(undone)
+}
+
 fn in_savepoint<T>(
     db: &Connection,
     work: impl FnOnce(&Connection) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    if db.is_autocommit() {
-        // a full disk ends the whole transaction; a savepoint now would be one of its own
-        return Err(StoreError::Unavailable("the transaction was undone".into()));
-    }
     run(db, "SAVEPOINT work")?;
     let done = work(db);
     if done.is_err() {

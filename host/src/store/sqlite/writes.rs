@@ -2,9 +2,9 @@
 
 use super::state::State;
 use super::{error, rows};
-use crate::store::{Accept, Accepted, Claim, Claimed, Commit, Deploy, NewRun, StoreError};
+use crate::store::{Accept, Accepted, Claim, Claimed, Commit, Deploy, NewRun, StoreError, Then};
 use pawl_engine::event::Event;
-use pawl_engine::index::{Index, Status};
+use pawl_engine::index::Index;
 use pawl_engine::{EventId, FunctionId, RunId, limits};
 use rusqlite::{Connection, params};
 
@@ -72,9 +72,9 @@ pub(super) fn commit(
         // a taken place (the journal is longer than the caller believes) is a Conflict
         execute(db, sql, params![claim.run.as_str(), seq, entry.to_json()])?;
     }
-    match commit.index {
-        Some(index) => write_index(db, &claim.run, index),
-        None => Ok(None),
+    match commit.then {
+        Then::Release(index) => write_index(db, &claim.run, index),
+        Then::Keep => Ok(None),
     }
 }
 
@@ -83,10 +83,6 @@ fn write_index(db: &Connection, run: &RunId, index: Index) -> Result<Option<(Fun
     let (started_at, ended_at) =
         (index.started_at.map(|t| t.as_millis()), index.ended_at.map(|t| t.as_millis()));
     execute(db, sql, params![run.as_str(), index.status.as_str(), started_at, ended_at])?;
-    if index.status == Status::Running {
-        // its place in the queue is in the past already, and stays
-        return Ok(None);
-    }
     let sql = "DELETE FROM queue WHERE run = ?1 RETURNING function";
     let function = rows::first(db, sql, [run.as_str()], |row| {
         row.get::<_, String>(0).map(FunctionId::new).map_err(error)
