@@ -52,7 +52,7 @@ pub struct Flags {
     /// Memory of one instance, in MB [pawl.toml: limits.memory] [default: 256]
     #[arg(long, value_name = "MB", env = "PAWL_MEMORY")]
     pub memory: Option<usize>,
-    /// Processor time that a step may use without an end [pawl.toml: limits.step_cpu] [default: 10s]
+    /// Processor time that a step may use without an end [pawl.toml: limits.step_cpu] [default: 60s]
     #[arg(long, value_name = "TIME", env = "PAWL_STEP_CPU", value_parser = humantime::parse_duration)]
     pub step_cpu: Option<Duration>,
     /// A fixed time between tries, in place of 15s, 30s, 1m, … [pawl.toml: retry_interval]

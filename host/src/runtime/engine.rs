@@ -16,7 +16,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { slots: 200, memory: 256 << 20, cpu: Duration::from_secs(10) }
+        Self { slots: 200, memory: 256 << 20, cpu: Duration::from_secs(60) }
     }
 }
 

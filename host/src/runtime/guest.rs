@@ -29,7 +29,10 @@ pub(super) struct Guest {
 pub(super) enum Broke {
     #[error("step `{0}` took longer than its limit of {1:?}")]
     Timeout(StepKey, Duration),
-    #[error("the function used {0:?} of processor time without coming to an end: an endless loop?")]
+    #[error(
+        "the function used {0:?} of processor time without coming to an end: an endless loop? \
+         (PAWL_STEP_CPU allows more)"
+    )]
     Cpu(Duration),
     #[error("the function wanted {wanted} bytes of memory; its limit is {limit}")]
     Memory { wanted: usize, limit: usize },
