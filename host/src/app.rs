@@ -29,7 +29,8 @@ pub async fn run(
     listening: impl FnOnce(SocketAddr, &Catalog),
 ) -> anyhow::Result<()> {
     config.warnings.iter().for_each(|w| tracing::warn!("{w}"));
-    // first of all: a taken address should not cost a compilation
+    make_private(&config.data)?;
+    // before all that takes time: a taken address should not cost a compilation
     let server = Server::bind(config.addr).await.with_context(|| {
         format!("cannot listen on {}: is another pawl running there? (--addr takes another)", config.addr)
     })?;
@@ -74,11 +75,18 @@ pub async fn run(
     Ok(())
 }
 
+/// Makes the data folder for its owner alone: it holds people's data, and compiled code
+/// that is executed.
+fn make_private(folder: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.with_context(|| {
+        format!("the data folder {} cannot be made (--data names another)", folder.display())
+    })
+}
+
 /// Written beside and renamed, so that nobody reads half an address.
 fn write_addr(path: &Path, addr: SocketAddr) -> anyhow::Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).with_context(|| format!("data folder {}", folder.display()))?;
-    }
     let part = path.with_extension("part");
     std::fs::write(&part, addr.to_string())
         .and_then(|()| std::fs::rename(&part, path))

@@ -97,6 +97,8 @@ pub struct Catalog {
     /// One deployment at a time: two must not both find an id free. Also keeps
     /// compilers from taking every core.
     deploying: Semaphore,
+    /// One plugin at a time is brought back: many runs may want the same one at once.
+    loading: Semaphore,
 }
 
 impl Catalog {
@@ -113,6 +115,7 @@ impl Catalog {
             snapshot: ArcSwap::default(),
             plugins: Mutex::default(),
             deploying: Semaphore::new(1),
+            loading: Semaphore::new(1),
         });
         catalog.refresh().await?;
         Ok(catalog)
@@ -186,8 +189,12 @@ impl Catalog {
 
     /// A plugin by its deployment, ready to run.
     pub async fn plugin(&self, id: &DeploymentId) -> Result<Arc<Plugin>, DeployError> {
-        if let Some(plugin) = self.plugins().get(id) {
-            return Ok(plugin.clone());
+        if let Some(plugin) = self.ready(id) {
+            return Ok(plugin);
+        }
+        let _one = self.loading.acquire().await;
+        if let Some(plugin) = self.ready(id) {
+            return Ok(plugin);
         }
         let bytes = self.store.artifact(id).await?;
         let known = self.snapshot().deployments.iter().find(|d| d.id == *id).map(|d| d.manifests.clone());
@@ -277,6 +284,10 @@ impl Catalog {
 
     fn plugins(&self) -> std::sync::MutexGuard<'_, HashMap<DeploymentId, Arc<Plugin>>> {
         self.plugins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ready(&self, id: &DeploymentId) -> Option<Arc<Plugin>> {
+        self.plugins().get(id).cloned()
     }
 
     fn keep(&self, plugin: Arc<Plugin>) {

@@ -49,13 +49,19 @@ impl Guest {
         self.ticks = 0;
     }
 
+    /// The open step's time is up, whatever its code makes of that.
+    pub(super) fn check_deadline(&self) -> Result<(), Broke> {
+        match &self.open {
+            Some((step, until, timeout)) if *until <= crate::clock::instant() => {
+                Err(Broke::Timeout(step.clone(), timeout.to_std()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Called every [`TICK`] in which the guest is busy.
     fn tick(&mut self) -> Result<UpdateDeadline, Broke> {
-        if let Some((step, until, timeout)) = &self.open
-            && *until <= crate::clock::instant()
-        {
-            return Err(Broke::Timeout(step.clone(), timeout.to_std()));
-        }
+        self.check_deadline()?;
         self.ticks += 1;
         if TICK * self.ticks > self.limits.cpu {
             return Err(Broke::Cpu(self.limits.cpu));

@@ -163,6 +163,7 @@ impl http::Host for Guest {
         self.heard_of();
         let answer = outbound::send(&self.client, &self.grant, request, until).await;
         self.heard_of();
+        self.check_deadline()?;
         Ok(answer)
     }
 }

@@ -6,7 +6,7 @@ use crate::runtime::{KvCall, KvReply, Level, Open, Reply, Steps, Stop};
 use crate::store::{Claim, Commit, Store, StoreError, Then};
 use async_trait::async_trait;
 use pawl_engine::replay::{Answer, Refused, Replay, Settled, StepCall};
-use pawl_engine::{Entry, Failure, FunctionId, Index, Payload};
+use pawl_engine::{Entry, Failure, FunctionId, Index, Outcome, Payload, Phase};
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
@@ -119,7 +119,19 @@ impl Session {
     pub(super) async fn end(&mut self, result: Result<Payload, Failure>) -> Result<(), Stop> {
         let entries = self.replay.end(result, clock::now()).map_err(|r| Stop::Failed(r.to_failure()))?;
         self.pending.extend(entries);
-        self.leave().await
+        self.leave().await?;
+        let (run, function, steps) = (&self.claim.run, &self.function, self.replay.run().steps.len());
+        match &self.replay.run().phase {
+            Phase::Finished(Outcome::Failed(f)) => {
+                tracing::error!(%run, %function, steps, name = f.name, "run failed: {}", f.message);
+            }
+            Phase::Finished(_) => tracing::info!(%run, %function, steps, "run completed"),
+            Phase::Sleeping { until } => {
+                tracing::warn!(%run, %function, tries = self.replay.run().tries, again_in = ?(*until - clock::now()).to_std(), "function failed outside of its steps");
+            }
+            Phase::Queued | Phase::Running => {}
+        }
+        Ok(())
     }
 
     fn log(&self, level: Level, message: &str, fields: &[(String, String)]) {

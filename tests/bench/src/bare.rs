@@ -33,7 +33,8 @@ pub(crate) async fn run(folder: &Path, clients: usize, bytes: usize, time: Durat
     let (rows, waiting) = mpsc::channel(4_096);
     let writer = std::thread::spawn(move || write(&db, waiting));
     let begin = now();
-    let tasks: Vec<_> = (0..clients).map(|n| tokio::spawn(client(n, rows.clone(), bytes, begin + time))).collect();
+    let tasks: Vec<_> =
+        (0..clients).map(|n| tokio::spawn(client(n, rows.clone(), bytes, begin + time))).collect();
     drop(rows);
     let mut latencies = Latencies::default();
     for task in tasks {
@@ -68,7 +69,7 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "wal_autocheckpoint", 4_000)?;
-    db.pragma_update(None, "cache_size", -32_000)?;
+    db.pragma_update(None, "cache_size", -4_000)?;
     db.execute_batch(
         "CREATE TABLE IF NOT EXISTS journal (run TEXT NOT NULL, seq INTEGER NOT NULL, entry TEXT NOT NULL, \
          PRIMARY KEY (run, seq)) WITHOUT ROWID",
@@ -88,7 +89,7 @@ fn write(db: &Connection, mut waiting: mpsc::Receiver<Row>) -> rusqlite::Result<
             next = if answers.len() < BATCH { waiting.try_recv().ok() } else { None };
         }
         db.prepare_cached("COMMIT")?.execute([])?;
-        answers.into_iter().for_each(|done| drop(done.send(())));
+        answers.into_iter().for_each(|done| done.send(()).unwrap_or_default());
     }
     Ok(())
 }

@@ -158,7 +158,12 @@ async fn finish(store: Arc<dyn Store>, claimed: Claimed) -> anyhow::Result<()> {
         entries.push(step(seq));
         let expect = run.seq;
         entries.iter().try_for_each(|e| run.apply(e))?;
-        store.commit(&claimed.claim, Commit { expect, entries: std::mem::take(&mut entries), then: Then::Keep }).await?;
+        store
+            .commit(
+                &claimed.claim,
+                Commit { expect, entries: std::mem::take(&mut entries), then: Then::Keep },
+            )
+            .await?;
     }
     let end = Entry::Finished { at: T, outcome: Outcome::Completed(Payload::null()) };
     let expect = run.seq;

@@ -34,6 +34,63 @@ fn a_database_of_a_newer_version_is_refused() {
     assert!(matches!(Sqlite::open(folder.path()), Err(StoreError::Corrupt(_))));
 }
 
+fn accept(n: u32) -> Accept {
+    let at = Timestamp::from_millis(1_800_000_000_000);
+    let data = pawl_engine::Payload::from_value(&serde_json::json!({ "filler": "x".repeat(20_000) }));
+    let event = Event {
+        id: EventId::new(format!("e{n:05}")),
+        name: "test/x".into(),
+        data,
+        user: None,
+        at,
+        version: None,
+        sender: None,
+        received_at: at,
+    };
+    Accept { event, runs: Vec::new() }
+}
+
+async fn stored(store: &Sqlite) -> usize {
+    store.events(EventFilter { limit: 9_999, ..EventFilter::default() }).await.expect("reads").len()
+}
+
+#[tokio::test]
+async fn a_full_disk_is_said_loses_nothing_and_is_over_when_there_is_room_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Sqlite::open(folder.path()).expect("opens");
+    let pages = |n: u32| {
+        store.writer.between(move |db, _| db.pragma_update(None, "max_page_count", n).map_err(error))
+    };
+    // SQLite's own bound answers as a full disk does: SQLITE_FULL
+    pages(60).await.expect("sets");
+    let mut accepted = 0;
+    let refused = loop {
+        match store.accept(vec![accept(accepted)]).await {
+            Ok(_) => accepted += 1,
+            Err(e) => break e,
+        }
+    };
+    assert!(matches!(refused, StoreError::Unavailable(_)), "{refused}");
+    assert!(accepted > 0 && stored(&store).await == accepted as usize, "what was acknowledged is there");
+    pages(100_000).await.expect("sets");
+    store.accept(vec![accept(accepted)]).await.expect("there is room again");
+    assert_eq!(stored(&store).await, accepted as usize + 1);
+}
+
+#[tokio::test]
+async fn a_locked_database_is_said_and_loses_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Sqlite::open(folder.path()).expect("opens");
+    store.accept(vec![accept(0)]).await.expect("accepts");
+    let other = connect(&folder.path().join("pawl.db")).expect("opens");
+    other.execute_batch("BEGIN IMMEDIATE").expect("locks");
+    let refused = store.accept(vec![accept(1)]).await.expect_err("refused");
+    assert!(matches!(refused, StoreError::Unavailable(_)), "{refused}");
+    other.execute_batch("ROLLBACK").expect("unlocks");
+    store.accept(vec![accept(2)]).await.expect("accepts");
+    assert_eq!(stored(&store).await, 2);
+}
+
 /// The plan of a query, without the parts that depend on nothing of ours.
 fn plan(db: &Connection, sql: &str) -> String {
     let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a query");
