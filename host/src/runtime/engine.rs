@@ -68,6 +68,9 @@ fn pool(limits: &Limits) -> PoolingAllocationConfig {
         .max_component_instance_size(8 << 20)
         .max_core_instance_size(4 << 20)
         .table_elements(50_000)
+        // giving pages back one instance at a time is a system call and a flush on every
+        // core for each
+        .decommit_batch_size(16)
         .max_memory_size(MEMORY_RESERVATION.max(limits.memory));
     pool
 }
