@@ -1,0 +1,11 @@
+//! The end-to-end tests: the real binary, real components, over HTTP.
+
+mod access;
+mod cli;
+mod crash;
+mod events;
+mod instant;
+mod reload;
+mod runs;
+mod settings;
+mod webhooks;
