@@ -53,6 +53,7 @@ pub async fn run(
         event_keys: config.event_keys.into(),
         signing_keys: config.signing_keys.into(),
         stripe_secrets: config.stripe_secrets.into(),
+        last_ready: Arc::default(),
     };
     let worker =
         Worker { store, runtime, catalog: catalog.clone(), wake, retry_interval: config.retry_interval };

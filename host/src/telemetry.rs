@@ -5,8 +5,12 @@ use crate::config::Mode;
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
-/// Starts the log with this filter (`info`, `pawl=debug,…`).
+/// Starts the log with this filter: a level for what the host and its guests say
+/// (libraries then speak of trouble alone), or `pawl=debug,…` as it is written.
 pub fn start(mode: Mode, filter: &str) -> Result<(), String> {
+    let is_level = filter.chars().all(|c| c.is_ascii_alphanumeric());
+    let of_ours = format!("warn,pawl={filter},guest={filter}");
+    let filter = if is_level { of_ours.as_str() } else { filter };
     let filter = EnvFilter::builder().parse(filter).map_err(|e| format!("PAWL_LOG `{filter}`: {e}"))?;
     let is_terminal = std::io::stderr().is_terminal();
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

@@ -8,4 +8,5 @@ mod instant;
 mod reload;
 mod runs;
 mod settings;
+mod tidy;
 mod webhooks;

@@ -6,7 +6,18 @@
 wasmtime::component::bindgen!({
     world: "plugin",
     path: "../../wit",
-    imports: { default: async | trappable },
+    imports: {
+        // what waits for nothing needs none of the machinery for waiting
+        "pawl:workflow/step.[method]attempt.number": trappable,
+        "pawl:workflow/step.[method]attempt.max": trappable,
+        "pawl:workflow/step.[method]attempt.idempotency-key": trappable,
+        "pawl:workflow/step.[drop]attempt": trappable,
+        "pawl:workflow/log.log": trappable,
+        "pawl:workflow/settings.get": trappable,
+        "wasi:keyvalue/store.open": trappable,
+        "wasi:keyvalue/store.[drop]bucket": trappable,
+        default: async | trappable,
+    },
     exports: { default: async },
     with: {
         "pawl:workflow/step.attempt": Attempt,

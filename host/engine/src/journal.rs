@@ -88,6 +88,10 @@ pub enum Entry {
         at: Timestamp,
         /// when it wants to go on
         until: Timestamp,
+        /// how many lines its function has logged outside of steps: those that the next
+        /// pass repeats
+        #[serde(default, skip_serializing_if = "is_zero")]
+        lines: u32,
     },
     /// The run is over. Nothing follows.
     Finished {
@@ -96,6 +100,10 @@ pub enum Entry {
         /// how
         outcome: Outcome,
     },
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// How a run ended.
@@ -184,7 +192,7 @@ pub(crate) mod samples {
                 failure: failure().for_good(),
             },
             Entry::TryFailed { number: 0, at: at(9), failure: failure(), retry_at: at(30) },
-            Entry::Parked { at: at(10), until: at(60) },
+            Entry::Parked { at: at(10), until: at(60), lines: 3 },
             Entry::Finished { at: at(70), outcome: Outcome::Completed(text("null")) },
             Entry::Finished { at: at(70), outcome: Outcome::Failed(failure()) },
             Entry::Finished { at: at(70), outcome: Outcome::Cancelled("by hand".into()) },
@@ -211,7 +219,7 @@ mod tests {
             {"StepCompleted":{"step":"a","attempt":0,"started_at":5,"at":6,"output":{ "id": 1.50 }}}
             {"StepFailed":{"step":"a","attempt":0,"started_at":7,"at":8,"failure":{"name":"CardDeclined","message":"insufficient funds","retry":"Never"}}}
             {"TryFailed":{"number":0,"at":9,"failure":{"name":"CardDeclined","message":"insufficient funds"},"retry_at":30}}
-            {"Parked":{"at":10,"until":60}}
+            {"Parked":{"at":10,"until":60,"lines":3}}
             {"Finished":{"at":70,"outcome":{"Completed":null}}}
             {"Finished":{"at":70,"outcome":{"Failed":{"name":"CardDeclined","message":"insufficient funds"}}}}
             {"Finished":{"at":70,"outcome":{"Cancelled":"by hand"}}}"#]]

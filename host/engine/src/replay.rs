@@ -155,6 +155,8 @@ pub struct Replay {
     open: Option<Attempt>,
     /// The last question had other steps beside the one that executes.
     has_siblings: bool,
+    /// Lines that the function has logged outside of steps in this pass.
+    lines: u32,
 }
 
 impl Replay {
@@ -165,7 +167,8 @@ impl Replay {
         rules: Rules,
         now: Timestamp,
     ) -> Result<(Self, Option<Entry>), Refused> {
-        let mut replay = Self { id, run, rules, answered: BTreeMap::new(), open: None, has_siblings: false };
+        let mut replay =
+            Self { id, run, rules, answered: BTreeMap::new(), open: None, has_siblings: false, lines: 0 };
         let first = match replay.run.phase {
             Phase::Queued => Some(replay.folded(Entry::Started { at: now })?),
             Phase::Running | Phase::Sleeping { .. } | Phase::Finished(_) => None,
@@ -181,6 +184,18 @@ impl Replay {
     /// The attempt that is executing.
     pub fn open_attempt(&self) -> Option<&Attempt> {
         self.open.as_ref()
+    }
+
+    /// The function logs a line; whether it is a new one, and no repetition of what an
+    /// earlier pass has said.
+    pub fn logs_anew(&mut self) -> bool {
+        if self.open.is_some() {
+            return true;
+        }
+        self.lines += 1;
+        let is_new = self.lines > self.run.lines;
+        self.run.lines = self.run.lines.max(self.lines);
+        is_new
     }
 
     /// The guest asks for steps.
@@ -203,7 +218,7 @@ impl Replay {
             return Ok((Answer::Execute(place, attempt), entries));
         }
         let until = keys.iter().filter_map(|k| self.pending_until(k)).min().unwrap_or(now);
-        entries.push(self.folded(Entry::Parked { at: now, until })?);
+        entries.push(self.folded(Entry::Parked { at: now, until, lines: self.run.lines })?);
         Ok((Answer::Park, entries))
     }
 
@@ -232,7 +247,10 @@ impl Replay {
                 let failed = Entry::AttemptFailed { step, attempt, started_at, at: now, failure, retry_at };
                 Ok((
                     Settled::Park,
-                    vec![self.folded(failed)?, self.folded(Entry::Parked { at: now, until })?],
+                    vec![
+                        self.folded(failed)?,
+                        self.folded(Entry::Parked { at: now, until, lines: self.run.lines })?,
+                    ],
                 ))
             }
             Next::GiveUp => {
@@ -259,7 +277,7 @@ impl Replay {
         match retry::after(policy, number, &failure, now, retry::seed(&[self.id.as_str()], number)) {
             Next::At(retry_at) => Ok(vec![
                 self.folded(Entry::TryFailed { number, at: now, failure, retry_at })?,
-                self.folded(Entry::Parked { at: now, until: retry_at })?,
+                self.folded(Entry::Parked { at: now, until: retry_at, lines: self.run.lines })?,
             ]),
             Next::GiveUp => {
                 let outcome = Outcome::Failed(Failure { retry: Retry::ByPolicy, ..failure });
@@ -273,15 +291,18 @@ impl Replay {
         if calls.is_empty() {
             return Err(Refused::Nothing);
         }
-        let mut taken: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
+        let mut taken: BTreeSet<(&str, u32)> = BTreeSet::new();
         let mut keys = Vec::with_capacity(calls.len());
         for call in calls {
             let answered = self.answered.get(call.id.as_str());
-            let taken = taken.entry(&call.id).or_default();
-            let free = |n: &u32| !taken.contains(n) && !answered.is_some_and(|a| a.contains(n));
-            let occurrence = (0..).find(free).unwrap_or(u32::MAX);
-            taken.insert(occurrence);
+            let is_free = |n: &u32| {
+                !answered.is_some_and(|a| a.contains(n)) && !taken.contains(&(call.id.as_str(), *n))
+            };
+            let occurrence = (0..).find(is_free).unwrap_or(u32::MAX);
             let key = StepKey::new(&call.id, occurrence)?;
+            if calls.len() > 1 {
+                taken.insert((&call.id, occurrence));
+            }
             self.check_kind(&key, call.op)?;
             keys.push(key);
         }

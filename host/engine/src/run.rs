@@ -65,6 +65,8 @@ pub struct Run {
     pub settled: Vec<StepKey>,
     /// How often the function failed outside of its steps.
     pub tries: u32,
+    /// How many lines the function has logged outside of steps.
+    pub lines: u32,
     /// How many entries the journal has.
     pub seq: u32,
     /// When the run was started.
@@ -81,6 +83,7 @@ impl Run {
             steps: BTreeMap::new(),
             settled: Vec::new(),
             tries: 0,
+            lines: 0,
             seq: 0,
             started_at: None,
             last_at: created_at,
@@ -106,7 +109,8 @@ impl Run {
                 return Err(illegal(entry, "its number is not the next"));
             }
             Entry::TryFailed { .. } => self.tries += 1,
-            Entry::Parked { .. } | Entry::Finished { .. } => {}
+            Entry::Parked { lines, .. } => self.lines = self.lines.max(*lines),
+            Entry::Finished { .. } => {}
             Entry::SleepStarted { step, .. }
             | Entry::SleepEnded { step, .. }
             | Entry::AttemptFailed { step, .. }

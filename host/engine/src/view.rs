@@ -193,7 +193,7 @@ mod tests {
                 failure: failure.clone(),
                 retry_at: at(10),
             },
-            Entry::Parked { at: at(3), until: at(10) },
+            Entry::Parked { at: at(3), until: at(10), lines: 0 },
             Entry::StepCompleted {
                 step: key("a"),
                 attempt: 1,

@@ -131,29 +131,36 @@ impl Catalog {
         self.grants.of(manifest).0
     }
 
-    /// Makes these bytes what a file offers. Its functions may not be another file's.
-    pub async fn deploy_file(&self, bytes: Vec<u8>, source: &str) -> Result<Deployed, DeployError> {
-        self.deploy(bytes, |_| source.to_owned()).await
+    /// Makes these bytes what a file offers. Its functions may not be another file's,
+    /// unless that one is gone.
+    pub async fn deploy_file(
+        &self,
+        bytes: Vec<u8>,
+        source: &str,
+        gone: &[String],
+    ) -> Result<Deployed, DeployError> {
+        self.deploy(bytes, |_| source.to_owned(), gone).await
     }
 
     /// Makes these bytes what an upload offers; it takes functions over from anybody,
     /// until a newer deployment does.
     pub async fn upload(&self, bytes: Vec<u8>) -> Result<Deployed, DeployError> {
         // the next upload of the same component is known by the same name
-        self.deploy(bytes, |plugin| format!("upload:{}", plugin.manifests[0].id)).await
+        self.deploy(bytes, |plugin| format!("upload:{}", plugin.manifests[0].id), &[]).await
     }
 
     async fn deploy(
         &self,
         bytes: Vec<u8>,
         source: impl FnOnce(&Plugin) -> String,
+        gone: &[String],
     ) -> Result<Deployed, DeployError> {
         let _one = self.deploying.acquire().await;
         let runtime = self.runtime.clone();
         let (plugin, bytes) = blocking(move || runtime.load(&bytes).map(|p| (p, bytes))).await??;
         let source = source(&plugin);
         let functions: Vec<_> = plugin.manifests.iter().map(|m| m.id.clone()).collect();
-        self.check_free(&functions, &source)?;
+        self.check_free(&functions, &source, gone)?;
         let deployed = Deployed { id: plugin.id.clone(), functions };
         let deploy = Deploy {
             id: plugin.id.clone(),
@@ -214,12 +221,13 @@ impl Catalog {
         self.snapshot().sources.iter().any(|s| s.name == source && s.deployment == id)
     }
 
-    fn check_free(&self, functions: &[FunctionId], source: &str) -> Result<(), DeployError> {
+    fn check_free(&self, functions: &[FunctionId], source: &str, gone: &[String]) -> Result<(), DeployError> {
         let snapshot = self.snapshot();
         let is_file = |name: &str| name.starts_with("file:");
         let taken = functions.iter().find_map(|id| {
             let offer = snapshot.functions.get(id)?;
-            let clashes = offer.source != source && is_file(&offer.source) && is_file(source);
+            let is_other = offer.source != source && !gone.contains(&offer.source);
+            let clashes = is_other && is_file(&offer.source) && is_file(source);
             clashes.then(|| (id.clone(), offer.source.clone()))
         });
         taken.map_or(Ok(()), |(id, by)| Err(DeployError::Taken(id, by)))

@@ -47,15 +47,16 @@ impl Watch {
             Err((path, e)) => return self.miss(&path, &e),
         };
         self.is_missing = false;
+        let gone = self.gone(&found);
         for (path, stamp) in &found {
             if self.seen.get(path) == Some(stamp) || !has_settled(stamp) {
                 continue;
             }
             self.seen.insert(path.clone(), *stamp);
-            self.read(path).await;
+            self.read(path, &gone).await;
         }
         self.seen.retain(|path, _| found.contains_key(path));
-        self.withdraw_missing(&found).await;
+        self.withdraw(&gone).await;
     }
 
     /// Looks until everything that is there has been read: before the host listens, so
@@ -134,7 +135,7 @@ impl Watch {
         Ok(files.into_iter().filter_map(stamp).collect())
     }
 
-    async fn read(&self, path: &Path) {
+    async fn read(&self, path: &Path, gone: &[String]) {
         let source = source(path);
         let bytes = match tokio::fs::read(path).await {
             Ok(bytes) if bytes.len() as u64 <= COMPONENT_BYTES => bytes,
@@ -150,19 +151,29 @@ impl Watch {
         if self.catalog.offers(&source, &bytes) {
             return;
         }
-        if let Err(e) = self.catalog.deploy_file(bytes, &source).await {
+        if let Err(e) = self.catalog.deploy_file(bytes, &source, gone).await {
             self.catalog.report(&source, &e);
         }
     }
 
-    async fn withdraw_missing(&self, found: &BTreeMap<PathBuf, Stamp>) {
+    /// Sources of files that are there no more.
+    fn gone(&self, found: &BTreeMap<PathBuf, Stamp>) -> Vec<String> {
         let there: Vec<_> = found.keys().map(|p| source(p)).collect();
         let snapshot = self.catalog.snapshot();
         let known = snapshot.sources.iter().map(|s| &s.name).chain(snapshot.problems.keys());
-        for name in known.filter(|n| n.starts_with("file:") && !there.contains(n)) {
+        known.filter(|n| n.starts_with("file:") && !there.contains(n)).cloned().collect()
+    }
+
+    async fn withdraw(&mut self, gone: &[String]) {
+        for name in gone {
             if let Err(e) = self.catalog.withdraw(name).await {
                 tracing::error!(source = name, error = %e, "not withdrawn: trying again");
             }
+        }
+        if !gone.is_empty() {
+            // a file that was refused because of one of them gets another chance
+            let snapshot = self.catalog.snapshot();
+            self.seen.retain(|path, _| !snapshot.problems.contains_key(&source(path)));
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::Http;
 use super::error::ApiError;
 use super::views::{self, EventView, RunView, data, page};
+use crate::clock;
 use crate::store::{EventFilter, RunFilter};
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -11,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use pawl_engine::{EventId, FunctionId, RunId, Status};
 use serde::Deserialize;
 use serde_json::json;
+use std::time::Duration;
 
 /// Rows of a page when nobody says otherwise, and at most.
 const ROWS: usize = 50;
@@ -18,6 +20,9 @@ const MOST_ROWS: usize = 1_000;
 
 /// Runs of one event that are shown with their steps.
 const EVENT_RUNS: usize = 100;
+
+/// How long a yes to `/readyz` holds.
+const READY_HOLDS: Duration = Duration::from_secs(1);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -121,8 +126,13 @@ pub(super) async fn deployments(State(http): State<Http>) -> Response {
     Json(json!({"data": deployments, "metadata": {"problems": problems}})).into_response()
 }
 
-/// `GET /readyz`: whether an event could be stored now.
+/// `GET /readyz`: whether an event could be stored now. A yes is a write to the disk,
+/// and holds for a second: who asks often costs no more.
 pub(super) async fn ready(State(http): State<Http>) -> Result<&'static str, ApiError> {
-    http.store.ready().await?;
+    let mut last = http.last_ready.lock().await;
+    if last.is_none_or(|at| at.elapsed() > READY_HOLDS) {
+        http.store.ready().await?;
+        *last = Some(clock::instant());
+    }
     Ok("ready\n")
 }

@@ -19,6 +19,10 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// How long a component may take to arrive: 64 MB at 1 MB/s.
 const UPLOAD_DEADLINE: Duration = Duration::from_secs(64);
 
+/// How long, and how far, a body that is refused is still read.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 32 << 20;
+
 /// A request's body of at most `limit` bytes.
 pub(super) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, ApiError> {
     read_within(headers, body, limit, DEADLINE).await
@@ -37,6 +41,7 @@ async fn read_within(
 ) -> Result<Bytes, ApiError> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|n| n > limit) {
+        linger(headers, body).await;
         return Err(ApiError::TooLarge(limit));
     }
     let read = tokio::time::timeout(deadline, Limited::new(body, limit).collect());
@@ -46,4 +51,22 @@ async fn read_within(
         Ok(Err(e)) if e.is::<LengthLimitError>() => Err(ApiError::TooLarge(limit)),
         Ok(Err(_)) => Err(ApiError::BrokenBody),
     }
+}
+
+/// Reads on for a moment: a sender that is still writing when the connection closes
+/// sees it broken, and not the answer. One that waits for `100 Continue` is not.
+async fn linger(headers: &HeaderMap, mut body: Body) {
+    if headers.contains_key(header::EXPECT) {
+        return;
+    }
+    let discard = async {
+        let mut left = LINGER_BYTES;
+        while let Some(Ok(frame)) = body.frame().await {
+            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+            if left == 0 {
+                return;
+            }
+        }
+    };
+    let _end = tokio::time::timeout(LINGER, discard).await;
 }

@@ -43,6 +43,8 @@ pub struct Http {
     pub signing_keys: Arc<[Secret]>,
     /// Secrets of Stripe's endpoint.
     pub stripe_secrets: Arc<[Secret]>,
+    /// When `/readyz` last said yes.
+    pub last_ready: Arc<tokio::sync::Mutex<Option<std::time::Instant>>>,
 }
 
 /// Everything that is served.

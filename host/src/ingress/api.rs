@@ -63,14 +63,11 @@ struct Body<'a> {
 /// The events of a body: all of them are good, or none is taken.
 pub fn parse(body: &[u8]) -> Result<Vec<NewEvent>, BadEvents> {
     let json = |e: serde_json::Error| BadEvents::Json(e.to_string());
-    // as values once, so that what no function could read (a lone surrogate, 1e400,
-    // too deep a nesting) is refused here
-    let value: serde_json::Value = serde_json::from_slice(body).map_err(json)?;
-    if !value.is_array() {
-        let one: &RawValue = serde_json::from_slice(body).map_err(json)?;
-        return event(Place(None), one).map(|e| vec![e]);
+    let whole: &RawValue = serde_json::from_slice(body).map_err(json)?;
+    if !whole.get().starts_with('[') {
+        return event(Place(None), whole).map(|e| vec![e]);
     }
-    let many: Vec<&RawValue> = serde_json::from_slice(body).map_err(json)?;
+    let many: Vec<&RawValue> = serde_json::from_str(whole.get()).map_err(json)?;
     match many.len() {
         0 => Err(BadEvents::None),
         n if n > EVENTS => Err(BadEvents::TooMany(n)),

@@ -34,6 +34,8 @@ pub(super) enum Broke {
          (PAWL_STEP_CPU allows more)"
     )]
     Cpu(Duration),
+    #[error("the code of step `{0}` ended without success or failure")]
+    Dropped(StepKey),
     #[error("the function wanted {wanted} bytes of memory; its limit is {limit}")]
     Memory { wanted: usize, limit: usize },
 }
@@ -63,6 +65,10 @@ impl Guest {
     fn tick(&mut self) -> Result<UpdateDeadline, Broke> {
         self.check_deadline()?;
         self.ticks += 1;
+        if self.ticks == 1 {
+            // the tick came while it waited for an answer: it has hardly begun
+            return Ok(UpdateDeadline::Continue(1));
+        }
         if TICK * self.ticks > self.limits.cpu {
             return Err(Broke::Cpu(self.limits.cpu));
         }
@@ -167,8 +173,13 @@ fn broke(error: &wasmtime::Error, guest: &Guest) -> Ending {
     let failure = match (error.downcast_ref::<Broke>(), error.downcast_ref::<Trap>()) {
         (Some(b @ Broke::Timeout(..)), _) => Failure::new("StepTimeout", b.to_string()),
         (Some(b @ Broke::Cpu(_)), _) => Failure::new("CpuLimit", b.to_string()),
+        (Some(b @ Broke::Dropped(_)), _) => Failure::new("AttemptDropped", b.to_string()),
         (Some(b @ Broke::Memory { .. }), _) => Failure::new("OutOfMemory", b.to_string()),
         (None, Some(Trap::StackOverflow)) => Failure::new("StackOverflow", "too much recursion"),
+        (None, Some(Trap::MemoryOutOfBounds)) => Failure::new(
+            "Trap",
+            "out of bounds memory access; in compiled languages often a recursion without an end",
+        ),
         (None, Some(Trap::UnreachableCodeReached)) if panic.is_some() => {
             Failure::new("Panic", panic.unwrap_or_default())
         }

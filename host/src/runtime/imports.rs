@@ -1,6 +1,6 @@
 //! The guest's imports, each a few lines to [`super::Steps`] or to the outside.
 
-use super::guest::{Guest, failure_of, output_of, to_guest};
+use super::guest::{Broke, Guest, failure_of, output_of, to_guest};
 use super::{KvCall, KvReply, Level, Open, Reply, outbound};
 use pawl_bindings::pawl::workflow::{http, log, settings, step, types};
 use pawl_bindings::wasi::keyvalue::store as kv;
@@ -46,15 +46,15 @@ impl Guest {
 }
 
 impl step::HostAttempt for Guest {
-    async fn number(&mut self, attempt: Resource<Attempt>) -> Result<u32> {
+    fn number(&mut self, attempt: Resource<Attempt>) -> Result<u32> {
         Ok(self.table.get(&attempt)?.number)
     }
 
-    async fn max(&mut self, attempt: Resource<Attempt>) -> Result<u32> {
+    fn max(&mut self, attempt: Resource<Attempt>) -> Result<u32> {
         Ok(self.table.get(&attempt)?.max)
     }
 
-    async fn idempotency_key(&mut self, attempt: Resource<Attempt>) -> Result<String> {
+    fn idempotency_key(&mut self, attempt: Resource<Attempt>) -> Result<String> {
         Ok(self.table.get(&attempt)?.idempotency_key.clone())
     }
 
@@ -72,13 +72,12 @@ impl step::HostAttempt for Guest {
         Ok(raised.unwrap_or_else(|| to_guest(own)))
     }
 
-    async fn drop(&mut self, attempt: Resource<Attempt>) -> Result<()> {
+    fn drop(&mut self, attempt: Resource<Attempt>) -> Result<()> {
         self.table.delete(attempt)?;
-        if self.open.is_some() {
-            let dropped = Failure::new("AttemptDropped", "the step's code ended without success or failure");
-            self.finish(Err(dropped)).await?;
+        match &self.open {
+            Some((step, ..)) => Err(Broke::Dropped(step.clone()).into()),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -135,7 +134,7 @@ impl step::Host for Guest {
 }
 
 impl log::Host for Guest {
-    async fn log(&mut self, level: log::Level, message: String, fields: Vec<(String, String)>) -> Result<()> {
+    fn log(&mut self, level: log::Level, message: String, fields: Vec<(String, String)>) -> Result<()> {
         let level = match level {
             log::Level::Trace => Level::Trace,
             log::Level::Debug => Level::Debug,
@@ -169,7 +168,7 @@ impl http::Host for Guest {
 }
 
 impl settings::Host for Guest {
-    async fn get(&mut self, name: String) -> Result<std::result::Result<Option<String>, String>> {
+    fn get(&mut self, name: String) -> Result<std::result::Result<Option<String>, String>> {
         Ok(match (self.open.is_some(), self.grant.settings.get(&name)) {
             (false, _) => Err("settings are for steps: wrap it in step.run".into()),
             (true, Some(value)) => Ok(Some(value.clone())),
@@ -195,7 +194,7 @@ impl Guest {
 }
 
 impl kv::Host for Guest {
-    async fn open(&mut self, identifier: String) -> Result<std::result::Result<Resource<Bucket>, kv::Error>> {
+    fn open(&mut self, identifier: String) -> Result<std::result::Result<Resource<Bucket>, kv::Error>> {
         Ok(match identifier.as_str() {
             "" | "default" => Ok(self.table.push(Bucket)?),
             _ => Err(kv::Error::NoSuchStore),
@@ -268,7 +267,7 @@ impl kv::HostBucket for Guest {
         }
     }
 
-    async fn drop(&mut self, bucket: Resource<Bucket>) -> Result<()> {
+    fn drop(&mut self, bucket: Resource<Bucket>) -> Result<()> {
         self.table.delete(bucket)?;
         Ok(())
     }

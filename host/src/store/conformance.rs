@@ -82,7 +82,7 @@ impl Host {
             started_at: Some(at(1)),
             ended_at: None,
         };
-        let entries = vec![Entry::Parked { at: at(1), until: at(until) }];
+        let entries = vec![Entry::Parked { at: at(1), until: at(until), lines: 0 }];
         let commit = Commit { expect, entries, then: Then::Release(index) };
         self.store.commit(claim, commit).await.expect("parks");
     }
@@ -217,7 +217,7 @@ async fn a_parked_run_comes_back_at_its_time(mut h: Host) {
     let run = h.store.run(&claimed.claim.run).await.expect("found");
     assert_eq!((run.index.status, run.index.wake_at), (Status::Sleeping, Some(at(100))));
     let back = h.claim(100, 9, &[]).await.remove(0);
-    assert_eq!(back.journal, [started(), Entry::Parked { at: at(1), until: at(100) }]);
+    assert_eq!(back.journal, [started(), Entry::Parked { at: at(1), until: at(100), lines: 0 }]);
     assert!(back.claim.fence > claimed.claim.fence);
     let refused = h.commit(&claimed.claim, 2, vec![started()]).await;
     assert_eq!(refused, Err(StoreError::Fenced), "the first claim ended when it parked");

@@ -134,7 +134,10 @@ impl Session {
         Ok(())
     }
 
-    fn log(&self, level: Level, message: &str, fields: &[(String, String)]) {
+    fn log(&mut self, level: Level, message: &str, fields: &[(String, String)]) {
+        if !self.replay.logs_anew() {
+            return;
+        }
         let (run, function) = (&self.claim.run, &self.function);
         let step = self.replay.open_attempt().map(|a| a.step.to_string());
         let step = step.as_deref().unwrap_or_default();
@@ -187,7 +190,7 @@ impl Steps for Handle {
     }
 
     fn log(&mut self, level: Level, message: &str, fields: &[(String, String)]) {
-        if let Ok(session) = self.0.try_lock() {
+        if let Ok(mut session) = self.0.try_lock() {
             session.log(level, message, fields);
         }
     }

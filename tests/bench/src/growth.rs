@@ -37,7 +37,7 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Figure>> {
         costs[0].push(cost(small.path()).await?);
         costs[1].push(cost(large.path()).await?);
     }
-    let [small, large] = costs.map(|c| best(c));
+    let [small, large] = costs.map(best);
     let step = large.0 / small.0;
     let claim = large.1.as_secs_f64() / small.1.as_secs_f64();
     Ok(vec![

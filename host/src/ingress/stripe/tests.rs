@@ -170,16 +170,16 @@ fn a_compressed_body_is_refused_before_anything_else() {
 
 #[test]
 fn the_object_keeps_its_spelling_under_its_own_name() {
-    let body = r#"{"id":"evt_9","type":"payment_intent.succeeded","created":1700000000,"livemode":false,
+    let body = r#"{"id":"evt_9","type":"payment_intent.succeeded","created":1600000000,"livemode":false,
         "api_version":"2026-10-28.endive","data":{"object":{"object":"payment_intent","x": 1.50},
         "previous_attributes":{"y":1}}}"#;
     let event = signed(body.as_bytes()).expect("accepted");
     assert_eq!(&*event.name, "stripe/payment_intent.succeeded");
     assert_eq!(
         event.data.as_str(),
-        r#"{"paymentIntent":{"object":"payment_intent","x": 1.50},"eventId":"evt_9","livemode":false,"account":null,"apiVersion":"2026-10-28.endive","created":1700000000,"previousAttributes":{"y":1}}"#
+        r#"{"paymentIntent":{"object":"payment_intent","x": 1.50},"eventId":"evt_9","livemode":false,"account":null,"apiVersion":"2026-10-28.endive","created":1600000000,"previousAttributes":{"y":1}}"#
     );
-    assert_eq!(event.at, Some(at(1_700_000_000)));
+    assert_eq!(event.at, Some(at(1_600_000_000)));
     for (object, name) in [
         ("checkout.session", "session"),
         ("subscription", "subscription"),

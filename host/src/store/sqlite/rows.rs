@@ -20,7 +20,7 @@ fn at(ms: i64) -> Timestamp {
 }
 
 fn payload(text: String) -> Result<Payload, StoreError> {
-    Payload::parse(text, usize::MAX).map_err(|e| StoreError::Corrupt(e.to_string()))
+    Payload::stored(text).map_err(|e| StoreError::Corrupt(e.to_string()))
 }
 
 /// The ways in that senders are known by.
