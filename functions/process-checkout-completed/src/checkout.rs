@@ -21,17 +21,9 @@ pub(crate) struct Checkout {
 pub(crate) enum Verdict {
     /// The user gets what was paid.
     Activate,
-    /// The user gets nothing by this event.
-    Nothing(Reason),
-}
-
-/// Why a session activates nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum Reason {
-    /// The money is still on its way: another event comes when it has arrived.
+    /// Nothing yet: the money is on its way, and another event comes when it has arrived.
     Unpaid,
-    /// The session only kept a payment method for later.
+    /// Nothing: the session only kept a payment method for later.
     Setup,
 }
 
@@ -43,9 +35,9 @@ pub(crate) fn validate(object: &Value) -> Result<Checkout> {
         "session {id} names no user: give it a client_reference_id or metadata.userId when it is made"
     ))?;
     let verdict = match (session.mode.as_deref(), session.payment_status.as_deref()) {
-        (Some("setup"), _) => Verdict::Nothing(Reason::Setup),
+        (Some("setup"), _) => Verdict::Setup,
         (_, Some("paid" | "no_payment_required")) => Verdict::Activate,
-        (_, Some("unpaid")) => Verdict::Nothing(Reason::Unpaid),
+        (_, Some("unpaid")) => Verdict::Unpaid,
         // who knows whether anything was paid
         (_, Some(other)) => {
             let why = format!("session {id} has payment_status `{other}`, which this function does not know");
@@ -93,7 +85,7 @@ mod tests {
         let completed = session(include_str!(
             "../../../tests/fixtures/stripe/checkout.session.completed.unpaid_async.json"
         ));
-        assert_eq!(validate(&completed).expect("valid").verdict, Verdict::Nothing(Reason::Unpaid));
+        assert_eq!(validate(&completed).expect("valid").verdict, Verdict::Unpaid);
         let succeeded = session(include_str!(
             "../../../tests/fixtures/stripe/checkout.session.async_payment_succeeded.json"
         ));
@@ -107,7 +99,7 @@ mod tests {
             validate(&session).expect("valid").verdict
         };
         assert_eq!(verdict("subscription"), Verdict::Activate);
-        assert_eq!(verdict("setup"), Verdict::Nothing(Reason::Setup));
+        assert_eq!(verdict("setup"), Verdict::Setup);
     }
 
     #[test]

@@ -41,7 +41,7 @@ impl App {
             .timeout("30s")
             .send()?;
         if !answer.is_success() {
-            return Err(refused(&answer));
+            return Err(refused(&answer, user_id));
         }
         // whoever answers otherwise is no InstantDB
         answer.json::<Done>()?;
@@ -86,26 +86,30 @@ fn is_uuid(id: &str) -> bool {
     parts.iter().map(|p| p.len()).eq([8, 4, 4, 4, 12]) && parts.iter().all(|p| is_hex(p))
 }
 
-fn refused(answer: &Response) -> Error {
-    let refusal = answer.json::<Refusal>().ok();
-    refusal_error(answer.status(), answer.status_error(), refusal)
-}
-
 /// The error for an answer that is no success: trouble of the server is worth another
 /// try, a refusal is not.
-fn refusal_error(status: u16, by_status: Option<Error>, refusal: Option<Refusal>) -> Error {
-    match (by_status, refusal) {
-        (Some(trouble), _) if trouble.is_retryable() => trouble.context("InstantDB"),
-        (_, Some(r)) if r.r#type == "validation-failed" => {
-            let why = format!("InstantDB has no such user, or its schema refuses the values: {}", r.message);
+fn refused(answer: &Response, user_id: &str) -> Error {
+    match answer.status_error() {
+        Some(trouble) if trouble.is_retryable() => trouble.context("InstantDB"),
+        _ => final_error(answer.status(), answer.json().ok(), user_id),
+    }
+}
+
+fn final_error(status: u16, refusal: Option<Refusal>, user_id: &str) -> Error {
+    let Some(Refusal { r#type, message }) = refusal else {
+        return Error::no_retry(format!("InstantDB answered {status}: check INSTANT_API_URI"));
+    };
+    match r#type.as_str() {
+        "validation-failed" => {
+            // a lookup may hold an address
+            let user = if is_uuid(user_id) { user_id } else { "of this lookup" };
+            let why = format!("InstantDB has no user {user}, or its schema refuses the values: {message}");
             Error::no_retry(why).with_name("UnknownUser")
         }
-        (_, Some(r)) if r.r#type == "record-not-found" => Error::no_retry(format!(
-            "InstantDB refused the app ({}): check INSTANT_APP_ID and INSTANT_ADMIN_TOKEN",
-            r.message
+        "record-not-found" => Error::no_retry(format!(
+            "InstantDB refused the app ({message}): check INSTANT_APP_ID and INSTANT_ADMIN_TOKEN"
         )),
-        (_, Some(r)) => Error::no_retry(format!("InstantDB refused: {} ({})", r.message, r.r#type)),
-        (_, None) => Error::no_retry(format!("InstantDB answered {status}: check INSTANT_API_URI")),
+        _ => Error::no_retry(format!("InstantDB refused: {message} ({kind})", kind = r#type)),
     }
 }
 
@@ -152,31 +156,22 @@ mod tests {
 
     #[test]
     fn a_refusal_is_final_and_says_what_to_check_and_nothing_of_the_hint() {
-        let refusal = |text: &str| serde_json::from_str::<Refusal>(text).ok();
-        let unknown = refusal(
-            r#"{"type":"validation-failed","message":"Validation failed","hint":{"args":["token"]}}"#,
-        );
-        let error = refusal_error(400, Some(Error::no_retry("x")), unknown);
-        assert_eq!((error.name(), error.is_retryable()), ("UnknownUser", false));
-        let app = refusal(
-            r#"{"type":"record-not-found","message":"Record not found: app-admin-token","hint":{"args":["token-7"]}}"#,
-        );
-        let error = refusal_error(400, Some(Error::no_retry("x")), app);
-        assert!(
-            error.message().contains("INSTANT_ADMIN_TOKEN") && !error.message().contains("token-7"),
-            "{error}"
-        );
-        let redirect = refusal_error(301, None, None);
-        assert_eq!(
-            (redirect.message(), redirect.is_retryable()),
-            ("InstantDB answered 301: check INSTANT_API_URI", false)
-        );
-    }
-
-    #[test]
-    fn a_server_in_trouble_is_asked_again() {
-        let limited = serde_json::from_str(r#"{"type":"rate-limited","message":"slow down"}"#).ok();
-        let error = refusal_error(429, Some(Error::retry_after("7s", "POST x answered 429")), limited);
-        assert_eq!((error.message(), error.is_retryable()), ("InstantDB: POST x answered 429", true));
+        let user = "6f9619ff-8b86-4011-b42d-00c04fc964ff";
+        let error = |text: &str, user: &str| final_error(400, serde_json::from_str(text).ok(), user);
+        let unknown =
+            r#"{"type":"validation-failed","message":"Validation failed","hint":{"args":["token-7"]}}"#;
+        let app = r#"{"type":"record-not-found","message":"Record not found","hint":{"args":["token-7"]}}"#;
+        let closed = r#"{"type":"app-read-only","message":"This app is read-only"}"#;
+        let cases = [
+            (error(unknown, user), "UnknownUser", user),
+            (error(unknown, r#"lookup__email__"a@b.c""#), "UnknownUser", "no user of this lookup"),
+            (error(app, user), "NonRetriableError", "INSTANT_ADMIN_TOKEN"),
+            (error(closed, user), "NonRetriableError", "read-only (app-read-only)"),
+            (error("<html>", user), "NonRetriableError", "answered 400: check INSTANT_API_URI"),
+        ];
+        for (error, name, part) in cases {
+            assert!(error.message().contains(part) && !error.message().contains("token-7"), "{error}");
+            assert_eq!((error.name(), error.is_retryable()), (name, false), "{error}");
+        }
     }
 }

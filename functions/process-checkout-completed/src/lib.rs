@@ -9,7 +9,7 @@ mod checkout;
 mod instant;
 mod subscription;
 
-use checkout::{Checkout, Reason, Verdict};
+use checkout::{Checkout, Verdict};
 use pawl::{Event, Result, Step, Value};
 use serde::Deserialize;
 use subscription::Subscription;
@@ -33,8 +33,14 @@ struct Completed {
 fn process_checkout_completed(event: Event<Completed>, step: Step) -> Result<Value> {
     let checkout: Checkout = step.run("validate-session", || checkout::validate(&event.data.session))?;
     let Checkout { session_id, user_id, .. } = &checkout;
-    if let Verdict::Nothing(reason) = checkout.verdict {
-        return Ok(nothing(&checkout, reason));
+    if checkout.verdict != Verdict::Activate {
+        return Ok(pawl::json!({
+            "completed": true,
+            "activated": false,
+            "reason": checkout.verdict,
+            "userId": user_id,
+            "sessionId": session_id,
+        }));
     }
     let subscription = Subscription::active(&checkout, event.timestamp);
     let store = step.run("update-subscription", || match instant::App::from_settings()? {
@@ -55,13 +61,3 @@ fn process_checkout_completed(event: Event<Completed>, step: Step) -> Result<Val
 }
 
 pawl::plugin!(process_checkout_completed);
-
-fn nothing(checkout: &Checkout, reason: Reason) -> Value {
-    pawl::json!({
-        "completed": true,
-        "activated": false,
-        "reason": reason,
-        "userId": checkout.user_id,
-        "sessionId": checkout.session_id,
-    })
-}

@@ -100,6 +100,7 @@ impl Request {
     /// Errors: `HttpDenied` (not granted, or outside of a step) and `HttpInvalid` (it
     /// cannot be sent) are never tried again, `HttpNetwork` (no connection, broken off,
     /// too slow) is.
+    #[track_caller]
     pub fn send(self) -> Result<Response> {
         let Self { inner, wrong } = self;
         if let Some(error) = wrong {
@@ -113,6 +114,7 @@ impl Request {
     }
 }
 
+#[track_caller]
 fn failed(error: wit::Error, place: &str) -> Error {
     match error {
         wit::Error::Denied(why) => Error::no_retry(why).with_name("HttpDenied"),
@@ -163,14 +165,19 @@ impl Response {
     }
 
     /// The body's JSON as a `T`.
+    #[track_caller]
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_slice(&self.inner.body).map_err(|e| {
-            let why = format!("{} answered with something else than the JSON expected: {e}", self.place);
-            Error::new(why).with_name("HttpUnexpectedBody")
-        })
+        match serde_json::from_slice(&self.inner.body) {
+            Ok(value) => Ok(value),
+            Err(e) => {
+                let why = format!("{} answered with something else than the JSON expected: {e}", self.place);
+                Err(Error::new(why).with_name("HttpUnexpectedBody"))
+            }
+        }
     }
 
     /// The same answer, unless its status tells of an error.
+    #[track_caller]
     pub fn error_for_status(self) -> Result<Self> {
         match self.status_error() {
             Some(error) => Err(error),
@@ -181,6 +188,7 @@ impl Response {
     /// The status as an error, named `HttpStatus`, if it is one of 400 to 599. Tried
     /// again are 408, 425, 429 and all from 500 on, no sooner than a `Retry-After` in
     /// seconds says. The message holds nothing of the body: that may be anybody's data.
+    #[track_caller]
     pub fn status_error(&self) -> Option<Error> {
         let status = self.inner.status;
         if status < 400 {
@@ -227,9 +235,8 @@ mod tests {
 
     #[test]
     fn retry_after_in_seconds_is_kept_to() {
-        let retry = |value| {
-            answer(429, &[("Retry-After", value)]).status_error().map(|e| e.as_failure().retry)
-        };
+        let retry =
+            |value| answer(429, &[("Retry-After", value)]).status_error().map(|e| e.as_failure().retry);
         assert!(matches!(retry("7"), Some(Retry::After(7_000))));
         assert!(matches!(retry("Wed, 21 Oct 2026 07:28:00 GMT"), Some(Retry::Default)));
     }

@@ -13,8 +13,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Opens the bucket.
+#[track_caller]
 pub fn open() -> Result<Bucket> {
-    wit::open("").map(Bucket).map_err(|e| failed(e, "opening the bucket"))
+    checked(wit::open(""), "opening the bucket").map(Bucket)
 }
 
 /// An open bucket. Keys have 1 to 1,024 bytes, values at most 1 MiB.
@@ -23,31 +24,36 @@ pub struct Bucket(wit::Bucket);
 
 impl Bucket {
     /// The value of a key, if it has one.
+    #[track_caller]
     pub fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
-        self.0.get(key).map_err(|e| failed(e, "reading a key"))
+        checked(self.0.get(key), "reading a key")
     }
 
     /// Gives a key a value, in place of the one it had.
+    #[track_caller]
     pub fn set(&self, key: &str, value: &[u8]) -> Result<()> {
-        self.0.set(key, value).map_err(|e| failed(e, "writing a key"))
+        checked(self.0.set(key, value), "writing a key")
     }
 
     /// Removes a key; one that is not there is no error.
+    #[track_caller]
     pub fn delete(&self, key: &str) -> Result<()> {
-        self.0.delete(key).map_err(|e| failed(e, "removing a key"))
+        checked(self.0.delete(key), "removing a key")
     }
 
     /// Whether a key has a value.
+    #[track_caller]
     pub fn exists(&self, key: &str) -> Result<bool> {
-        self.0.exists(key).map_err(|e| failed(e, "reading a key"))
+        checked(self.0.exists(key), "reading a key")
     }
 
     /// All keys.
+    #[track_caller]
     pub fn keys(&self) -> Result<Vec<String>> {
         let mut keys = Vec::new();
         let mut cursor = None;
         loop {
-            let page = self.0.list_keys(cursor).map_err(|e| failed(e, "listing keys"))?;
+            let page = checked(self.0.list_keys(cursor), "listing keys")?;
             keys.extend(page.keys);
             cursor = page.cursor;
             if cursor.is_none() {
@@ -57,21 +63,35 @@ impl Bucket {
     }
 
     /// The value of a key as a `T`, kept by [`Bucket::set_json`].
+    #[track_caller]
     pub fn get_json<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
         let Some(bytes) = self.get(key)? else { return Ok(None) };
-        serde_json::from_slice(&bytes).map(Some).map_err(|e| {
-            let why = format!("the value that is kept is not what was expected: {e}");
-            Error::no_retry(why).with_name("KeyValueMismatch")
-        })
+        match serde_json::from_slice(&bytes) {
+            Ok(value) => Ok(Some(value)),
+            Err(e) => {
+                let why = format!("the value that is kept is not what was expected: {e}");
+                Err(Error::no_retry(why).with_name("KeyValueMismatch"))
+            }
+        }
     }
 
     /// Gives a key a value as JSON.
+    #[track_caller]
     pub fn set_json(&self, key: &str, value: &impl Serialize) -> Result<()> {
         self.set(key, &serde_json::to_vec(value)?)
     }
 }
 
+#[track_caller]
+fn checked<T>(result: std::result::Result<T, wit::Error>, what: &str) -> Result<T> {
+    match result {
+        Ok(value) => Ok(value),
+        Err(error) => Err(failed(error, what)),
+    }
+}
+
 /// The key itself is not repeated: it may be somebody's name.
+#[track_caller]
 fn failed(error: wit::Error, what: &str) -> Error {
     match error {
         wit::Error::Other(why) => Error::new(why).context(what).with_name("KeyValueError"),

@@ -15,6 +15,10 @@ use crate::{Error, Result};
 /// let shop = step.run("which shop", || pawl::settings::get("SHOP_URL"))?;
 /// # Ok(()) }
 /// ```
+#[track_caller]
 pub fn get(name: &str) -> Result<Option<String>> {
-    wit::get(name).map_err(|why| Error::no_retry(why).with_name("SettingDenied"))
+    match wit::get(name) {
+        Ok(value) => Ok(value),
+        Err(why) => Err(Error::no_retry(why).with_name("SettingDenied")),
+    }
 }

@@ -1,7 +1,9 @@
 //! The one engine of a process, its limits and its clock tick.
 
 use std::time::Duration;
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
+};
 
 /// What instances may use.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +27,9 @@ pub(super) const TICK: Duration = Duration::from_millis(10);
 
 /// Address space of one memory: what a pool reserves for each slot.
 const MEMORY_RESERVATION: usize = 256 << 20;
+
+/// Bytes that a slot keeps between instances, of memory and of tables.
+const RESIDENT: usize = 1 << 20;
 
 /// An engine with a pool of slots. Where the address space for one is missing (some
 /// containers limit it), an engine that allocates on demand.
@@ -68,10 +73,12 @@ fn pool(limits: &Limits) -> PoolingAllocationConfig {
         .max_component_instance_size(8 << 20)
         .max_core_instance_size(4 << 20)
         .table_elements(50_000)
-        // giving pages back one instance at a time is a system call and a flush on every
-        // core for each
-        .decommit_batch_size(16)
         .max_memory_size(MEMORY_RESERVATION.max(limits.memory));
+    if PoolingAllocationConfig::is_pagemap_scan_available() {
+        // The kernel tells which pages an instance wrote: those are wiped and stay. Giving
+        // them back would cost page faults, and a flush on every core, for each instance.
+        pool.pagemap_scan(Enabled::Yes).linear_memory_keep_resident(RESIDENT).table_keep_resident(RESIDENT);
+    }
     pool
 }
 
