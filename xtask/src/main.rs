@@ -1,5 +1,6 @@
 //! The project's own commands: `cargo xtask`.
 
+mod bench;
 mod checks;
 mod clock;
 mod demo;
@@ -21,6 +22,9 @@ cargo xtask <command>
   test       everything that CI runs, set-up included
   functions  builds functions/ into target/functions/*.wasm
   guests     builds tests/guests/ into target/guests-wasm/*.wasm
+  bench [SECTION]…
+             measures what docs/performance.md tells, in release; all sections
+             together write its table
 ";
 
 fn main() -> ExitCode {
@@ -41,6 +45,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["test"] => checks::run(),
         ["functions"] => functions::build(&functions::FUNCTIONS),
         ["guests"] => functions::build(&functions::GUESTS),
+        ["bench", sections @ ..] => bench::run(sections),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())

@@ -96,7 +96,9 @@ fn failed(error: wit::Error, what: &str) -> Error {
     match error {
         wit::Error::Other(why) => Error::new(why).context(what).with_name("KeyValueError"),
         wit::Error::NoSuchStore => Error::no_retry("no such store").context(what).with_name("KeyValueDenied"),
-        wit::Error::AccessDenied => Error::no_retry("not granted").context(what).with_name("KeyValueDenied"),
+        wit::Error::AccessDenied => Error::no_retry("key-value is for steps: wrap it in step.run")
+            .context(what)
+            .with_name("KeyValueDenied"),
     }
 }
 

@@ -50,8 +50,7 @@ impl Step {
         self.attempt
     }
 
-    /// The time of the run's last journal entry when this pass began. It moves from
-    /// pass to pass: decide by the event's timestamp, or by a step that returns it.
+    /// When the run was started: the same in every pass, so that a decision by it is.
     pub fn now(&self) -> Timestamp {
         self.now
     }

@@ -184,7 +184,7 @@ impl settings::Host for Guest {
 impl Guest {
     async fn kv(&mut self, call: KvCall) -> std::result::Result<KvReply, kv::Error> {
         if self.open.is_none() {
-            return Err(kv::Error::Other("key-value is for steps: wrap it in step.run".into()));
+            return Err(kv::Error::AccessDenied);
         }
         self.heard_of();
         let reply = self.steps.kv(call).await.map_err(kv::Error::Other);

@@ -97,7 +97,7 @@ pub struct Input {
     pub attempt: u32,
     /// The event.
     pub event: pawl_engine::Event,
-    /// The run's own time.
+    /// When the run was started.
     pub now: pawl_engine::Timestamp,
 }
 

@@ -4,7 +4,7 @@
 //! what it is given and writes the [`Index`] as told. What it does decide is
 //! who may write a run's journal (a [`Claim`]), and whether an event is new.
 //!
-//! Every store passes [`conformance`]. This module must not know of Wasm, HTTP or
+//! Every store passes the suite in `conformance`. This module must not know of Wasm, HTTP or
 //! the catalog.
 
 pub mod claims;

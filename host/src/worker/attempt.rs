@@ -51,15 +51,16 @@ async fn once(worker: &Worker, claimed: &Claimed, run: Run) -> Result<Next, Stop
         retry_interval: worker.retry_interval,
         step_timeout: found.as_ref().map_or(pawl_engine::manifest::STEP_TIMEOUT, |(m, _)| m.step_timeout),
     };
+    let begun = Replay::begin(claimed.claim.run.clone(), run, rules, clock::now())
+        .map_err(|e| Stop::Failed(e.to_failure()))?;
     let input = Input {
         function: claimed.function.to_string(),
         run: claimed.claim.run.to_string(),
-        attempt: run.tries,
+        attempt: begun.0.run().tries,
         event: claimed.event.clone(),
-        now: run.last_at,
+        // fixed for all passes: what a function decides by it stays decided
+        now: begun.0.run().started_at.unwrap_or(claimed.created_at),
     };
-    let begun = Replay::begin(claimed.claim.run.clone(), run, rules, clock::now())
-        .map_err(|e| Stop::Failed(e.to_failure()))?;
     let (store, claim) = (worker.store.clone(), claimed.claim.clone());
     let session = Session::new(store, claim, claimed.function.clone(), begun);
     let session = Arc::new(Mutex::new(session));

@@ -1,7 +1,7 @@
 //! The store on SQLite: one file, one host.
 //!
 //! WAL with `synchronous=FULL`: a commit is on the disk when it returns. All writes
-//! go through [`writer`]; people's queries have connections of their own ([`reads`]).
+//! go through `writer`; people's queries have connections of their own (`reads`).
 //! A lock file keeps a second host out, which is what lets claims live in memory.
 
 mod reads;
