@@ -15,11 +15,15 @@ use anyhow::Context;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// The file in the data folder that tells where a running host listens.
 pub const ADDR_FILE: &str = "addr";
+
+/// How long the end waits for a component that is being compiled.
+const WATCH_ENDS: Duration = Duration::from_secs(1);
 
 /// Runs a host until `end`, and then until everything that was acknowledged is kept.
 /// `listening` is told the address once requests are taken.
@@ -64,13 +68,23 @@ pub async fn run(
     tracing::info!(%addr, mode = ?config.mode, "listening");
     let working = CancellationToken::new();
     let watching = tokio::spawn(watch.run(end.clone()));
-    let worker = tokio::spawn(worker.run(working.clone()));
+    let mut worker = tokio::spawn(worker.run(working.clone()));
     listening(addr, &catalog);
-    server.run(router(http), end).await;
-    // requests are over: nothing new is acknowledged; runs leave at a step's end
+    let serving = server.run(router(http), end.clone());
+    tokio::select! {
+        () = serving => {}
+        // events that nobody works on must not be acknowledged for long
+        ended = &mut worker => {
+            end.cancel();
+            ended.context("the worker broke")?;
+            anyhow::bail!("the worker ended by itself");
+        }
+    }
+    // requests are over and nothing new is acknowledged: runs go on for a while, and
+    // what is cut off then goes on at the next start
     working.cancel();
     worker.await.context("the worker broke")?;
-    let _ended = watching.await;
+    let _compiles_still = tokio::time::timeout(WATCH_ENDS, watching).await;
     let _gone = std::fs::remove_file(addr_file);
     tracing::info!("stopped; everything acknowledged is kept");
     Ok(())

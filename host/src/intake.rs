@@ -5,7 +5,7 @@ use crate::catalog::{Catalog, Snapshot};
 use crate::store::{Accept, Accepted, Commit, NewRun, RunRow, Store, StoreError, Then};
 use crate::{clock, ids};
 use pawl_engine::replay::cancel;
-use pawl_engine::{Event, Index, NewEvent, Run, RunId, Timestamp, trigger};
+use pawl_engine::{Event, NewEvent, RunId, Timestamp, trigger};
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -46,6 +46,14 @@ fn plan(event: Event, snapshot: &Snapshot, now: Timestamp) -> Accept {
     Accept { event, runs }
 }
 
+/// Does the work to its end, also when who asked for it has gone: what begins with a
+/// commit must not stop between that and what follows from it.
+async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::spawn(work).await.map_err(|e| StoreError::Unavailable(format!("the work broke: {e}")))
+}
+
 impl Intake {
     /// A way into this store.
     pub fn new(store: Arc<dyn Store>, catalog: Arc<Catalog>, wake: Arc<Notify>) -> Self {
@@ -54,6 +62,23 @@ impl Intake {
 
     /// Accepts events, all or none; durable when it returns.
     pub async fn accept(&self, events: Vec<NewEvent>) -> Result<Vec<Accepted>, StoreError> {
+        let this = self.clone();
+        to_the_end(async move { this.accept_now(events).await }).await?
+    }
+
+    /// Ends a run. An attempt that is under way is dropped, and writes nothing more.
+    pub async fn cancel(&self, run: &RunId, reason: &'static str) -> Result<RunRow, Refused> {
+        let (this, run) = (self.clone(), run.clone());
+        to_the_end(async move { this.cancel_now(&run, reason).await }).await?
+    }
+
+    /// Another run of the same event, on the function's newest deployment.
+    pub async fn rerun(&self, run: &RunId) -> Result<RunRow, Refused> {
+        let (this, run) = (self.clone(), run.clone());
+        to_the_end(async move { this.rerun_now(&run).await }).await?
+    }
+
+    async fn accept_now(&self, events: Vec<NewEvent>) -> Result<Vec<Accepted>, StoreError> {
         let now = clock::now();
         let snapshot = self.catalog.snapshot();
         let accepts =
@@ -63,17 +88,13 @@ impl Intake {
         Ok(accepted)
     }
 
-    /// Ends a run. An attempt that is under way is dropped, and writes nothing more.
-    pub async fn cancel(&self, run: &RunId, reason: &str) -> Result<RunRow, Refused> {
+    async fn cancel_now(&self, run: &RunId, reason: &str) -> Result<RunRow, Refused> {
         let claimed = self.store.seize(run).await?.ok_or(Refused::Ended)?;
         let done = async {
-            let corrupt = |e: &dyn std::fmt::Display| StoreError::Corrupt(e.to_string());
-            let mut folded = Run::fold(claimed.created_at, &claimed.journal).map_err(|e| corrupt(&e))?;
-            let expect = folded.seq;
-            let entry = cancel(&folded, reason, clock::now()).map_err(|_| Refused::Ended)?;
-            folded.apply(&entry).map_err(|e| corrupt(&e))?;
-            let then = Then::Release(Index::of(&folded));
-            let commit = Commit { expect, entries: vec![entry], then };
+            let (entry, index) =
+                cancel(claimed.created_at, &claimed.journal, reason, clock::now()).ok_or(Refused::Ended)?;
+            let expect = u32::try_from(claimed.journal.len()).unwrap_or(u32::MAX);
+            let commit = Commit { expect, entries: vec![entry], then: Then::Release(index) };
             self.store.commit(&claimed.claim, commit).await?;
             Ok(self.store.run(run).await?)
         };
@@ -85,8 +106,7 @@ impl Intake {
         done
     }
 
-    /// Another run of the same event, on the function's newest deployment.
-    pub async fn rerun(&self, run: &RunId) -> Result<RunRow, Refused> {
+    async fn rerun_now(&self, run: &RunId) -> Result<RunRow, Refused> {
         let old = self.store.run(run).await?;
         let snapshot = self.catalog.snapshot();
         let offer = snapshot

@@ -12,6 +12,10 @@ use crate::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+/// The host's limits.
+const KEY_BYTES: usize = 1_024;
+const VALUE_BYTES: usize = 1 << 20;
+
 /// Opens the bucket.
 #[track_caller]
 pub fn open() -> Result<Bucket> {
@@ -32,6 +36,13 @@ impl Bucket {
     /// Gives a key a value, in place of the one it had.
     #[track_caller]
     pub fn set(&self, key: &str, value: &[u8]) -> Result<()> {
+        // the host refuses these too, but cannot say that another try would not help
+        if key.is_empty() || key.len() > KEY_BYTES {
+            return Err(invalid(format!("a key has 1 to {KEY_BYTES} bytes, not {}", key.len())));
+        }
+        if value.len() > VALUE_BYTES {
+            return Err(invalid(format!("a value has at most {VALUE_BYTES} bytes, not {}", value.len())));
+        }
         checked(self.0.set(key, value), "writing a key")
     }
 
@@ -80,6 +91,11 @@ impl Bucket {
     pub fn set_json(&self, key: &str, value: &impl Serialize) -> Result<()> {
         self.set(key, &serde_json::to_vec(value)?)
     }
+}
+
+#[track_caller]
+fn invalid(why: String) -> Error {
+    Error::no_retry(why).with_name("KeyValueInvalid")
 }
 
 #[track_caller]

@@ -66,15 +66,22 @@ impl Status {
 }
 
 impl Index {
+    /// The status of a run that ended so.
+    pub(crate) fn status_of(outcome: &Outcome) -> Status {
+        match outcome {
+            Outcome::Completed(_) => Status::Completed,
+            Outcome::Failed(_) => Status::Failed,
+            Outcome::Cancelled(_) => Status::Cancelled,
+        }
+    }
+
     /// The run's columns. A run that could go on now wakes at the time of its last entry.
     pub fn of(run: &Run) -> Self {
         let (status, wake_at) = match &run.phase {
             Phase::Queued => (Status::Queued, Some(run.last_at)),
             Phase::Running => (Status::Running, Some(run.last_at)),
             Phase::Sleeping { until } => (Status::Sleeping, Some(*until)),
-            Phase::Finished(Outcome::Completed(_)) => (Status::Completed, None),
-            Phase::Finished(Outcome::Failed(_)) => (Status::Failed, None),
-            Phase::Finished(Outcome::Cancelled(_)) => (Status::Cancelled, None),
+            Phase::Finished(outcome) => (Self::status_of(outcome), None),
         };
         let ended_at = status.is_final().then_some(run.last_at);
         Self { status, wake_at, started_at: run.started_at, ended_at }

@@ -15,7 +15,10 @@
 use crate::id::BadStepId;
 use crate::retry::{self, Next, Policy};
 use crate::run::{Illegal, Step};
-use crate::{Entry, Failure, Outcome, Payload, Phase, Retry, Run, RunId, Span, StepKey, Timestamp, limits};
+use crate::view;
+use crate::{
+    Entry, Failure, Index, Outcome, Payload, Phase, Retry, Run, RunId, Span, StepKey, Timestamp, limits,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -291,6 +294,9 @@ impl Replay {
         if calls.is_empty() {
             return Err(Refused::Nothing);
         }
+        if calls.len() > limits::STEPS_PER_RUN {
+            return Err(Refused::TooManySteps);
+        }
         let mut taken: BTreeSet<(&str, u32)> = BTreeSet::new();
         let mut keys = Vec::with_capacity(calls.len());
         for call in calls {
@@ -350,20 +356,22 @@ impl Replay {
         keys: &[StepKey],
         now: Timestamp,
     ) -> Result<Vec<Entry>, Refused> {
-        let mut entries = Vec::new();
+        // all are looked at before the first is folded: a refusal changes nothing
+        let mut begun = Vec::new();
         for (call, key) in calls.iter().zip(keys) {
             let until = match call.op {
                 Op::Run(_) => continue,
-                Op::Sleep(span) if span > limits::SLEEP => return Err(Refused::TooLong(key.clone())),
-                Op::SleepUntil(at) if at - now > limits::SLEEP => return Err(Refused::TooLong(key.clone())),
                 Op::Sleep(span) => now + span,
                 Op::SleepUntil(at) => at,
             };
+            if until - now > limits::SLEEP {
+                return Err(Refused::TooLong(key.clone()));
+            }
             if !self.run.steps.contains_key(key) {
-                entries.push(self.folded(Entry::SleepStarted { step: key.clone(), at: now, until })?);
+                begun.push(Entry::SleepStarted { step: key.clone(), at: now, until });
             }
         }
-        Ok(entries)
+        begun.into_iter().map(|entry| self.folded(entry)).collect()
     }
 
     /// The asked sleep that ended first.
@@ -407,10 +415,31 @@ impl Replay {
     }
 }
 
-/// The entry that cancels a run, if there is something left to cancel.
-pub fn cancel(run: &Run, reason: &str, now: Timestamp) -> Result<Entry, Illegal> {
-    let entry = Entry::Finished { at: now, outcome: Outcome::Cancelled(reason.to_owned()) };
-    run.clone().apply(&entry).map(|()| entry)
+/// The entry that cancels a run, and the run's columns then; `None` when it has ended.
+/// Works on a journal that does not fold as well: an operator can always end a run.
+pub fn cancel(
+    created_at: Timestamp,
+    journal: &[Entry],
+    reason: &str,
+    now: Timestamp,
+) -> Option<(Entry, Index)> {
+    let outcome = Outcome::Cancelled(reason.to_owned());
+    let Ok(mut run) = Run::fold(created_at, journal) else { return Some(forced(journal, outcome, now)) };
+    let entry = Entry::Finished { at: now, outcome };
+    run.apply(&entry).ok()?;
+    let index = Index::of(&run);
+    Some((entry, index))
+}
+
+/// The entry that ends a run which cannot go on at all, and its columns then.
+pub fn give_up(journal: &[Entry], failure: Failure, now: Timestamp) -> (Entry, Index) {
+    forced(journal, Outcome::Failed(failure.bounded()), now)
+}
+
+fn forced(journal: &[Entry], outcome: Outcome, now: Timestamp) -> (Entry, Index) {
+    let started_at = view::started_at(journal);
+    let index = Index { status: Index::status_of(&outcome), wake_at: None, started_at, ended_at: Some(now) };
+    (Entry::Finished { at: now, outcome }, index)
 }
 
 #[cfg(test)]

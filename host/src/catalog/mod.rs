@@ -22,6 +22,9 @@ const READY: usize = 256;
 pub struct Snapshot {
     /// By id.
     pub functions: BTreeMap<FunctionId, Offer>,
+    /// How many runs of a function may execute at once; also of functions that are not
+    /// offered any more and have runs to finish.
+    pub limits: Arc<BTreeMap<FunctionId, u32>>,
     /// All deployments, newest first.
     pub deployments: Vec<Deployment>,
     /// What each source offers.
@@ -144,9 +147,13 @@ impl Catalog {
 
     /// Makes these bytes what an upload offers; it takes functions over from anybody,
     /// until a newer deployment does.
-    pub async fn upload(&self, bytes: Vec<u8>) -> Result<Deployed, DeployError> {
-        // the next upload of the same component is known by the same name
-        self.deploy(bytes, |plugin| format!("upload:{}", plugin.manifests[0].id), &[]).await
+    pub async fn upload(self: Arc<Self>, bytes: Vec<u8>) -> Result<Deployed, DeployError> {
+        // to its end, also when the uploader has gone: stored and not offered is neither
+        let upload = async move {
+            // the next upload of the same component is known by the same name
+            self.deploy(bytes, |plugin| format!("upload:{}", plugin.manifests[0].id), &[]).await
+        };
+        tokio::spawn(upload).await.map_err(|e| StoreError::Unavailable(format!("the upload broke: {e}")))?
     }
 
     async fn deploy(
@@ -180,6 +187,7 @@ impl Catalog {
 
     /// The source offers nothing any more; its runs go on.
     pub async fn withdraw(&self, source: &str) -> Result<(), StoreError> {
+        let _one = self.deploying.acquire().await;
         self.store.withdraw(source).await?;
         self.forgive(source);
         self.refresh().await?;
@@ -190,6 +198,9 @@ impl Catalog {
     /// Remembers why a source could not be deployed; what it offered before stays.
     pub fn report(&self, source: &str, error: &DeployError) {
         let problem = Problem { code: error.code(), message: error.to_string() };
+        if self.snapshot().problems.get(source) == Some(&problem) {
+            return;
+        }
         tracing::error!(source, code = problem.code, "not deployed: {}", problem.message);
         self.change_problems(|problems| drop(problems.insert(source.to_owned(), problem.clone())));
     }
@@ -249,9 +260,11 @@ impl Catalog {
                 functions.insert(manifest.id.clone(), offer);
             }
         }
+        let limits = Arc::new(limits(&deployments, &functions));
         self.snapshot.rcu(|old| {
             Arc::new(Snapshot {
                 functions: functions.clone(),
+                limits: limits.clone(),
                 deployments: deployments.clone(),
                 sources: sources.clone(),
                 problems: old.problems.clone(),
@@ -270,6 +283,7 @@ impl Catalog {
             change(&mut problems);
             Arc::new(Snapshot {
                 functions: old.functions.clone(),
+                limits: old.limits.clone(),
                 deployments: old.deployments.clone(),
                 sources: old.sources.clone(),
                 problems,
@@ -306,6 +320,14 @@ impl Catalog {
         }
         plugins.insert(plugin.id.clone(), plugin);
     }
+}
+
+/// Each function's limit: as it is offered, else as its newest deployment has it.
+fn limits(deployments: &[Deployment], functions: &BTreeMap<FunctionId, Offer>) -> BTreeMap<FunctionId, u32> {
+    let oldest_first = deployments.iter().rev().flat_map(|d| &d.manifests);
+    let offered = functions.values().map(|offer| &offer.manifest);
+    let newest: BTreeMap<_, _> = oldest_first.chain(offered).map(|m| (m.id.clone(), m.concurrency)).collect();
+    newest.into_iter().filter_map(|(id, limit)| Some((id, limit?))).collect()
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StoreError> {

@@ -4,12 +4,13 @@
 //! known, so a missed or doubled message does no harm.
 
 use super::{Catalog, DeployError};
+use crate::clock;
 use crate::runtime::LoadError;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +19,13 @@ const SETTLE: Duration = Duration::from_millis(100);
 
 /// Looks without being told, for file systems that tell nothing.
 const LOOK: Duration = Duration::from_secs(5);
+
+/// Looks again at what could not be read or stored.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// A file is withdrawn when it has been gone for so long: a new version may be copied
+/// over a removed one.
+const GONE: Duration = Duration::from_millis(1_500);
 
 /// Bytes of one component.
 pub const COMPONENT_BYTES: u64 = 64 << 20;
@@ -30,6 +38,10 @@ pub struct Watch {
     paths: Vec<PathBuf>,
     /// What each file looked like when it was last read.
     seen: BTreeMap<PathBuf, Stamp>,
+    /// Files whose reading failed for reasons that may pass.
+    failing: BTreeSet<PathBuf>,
+    /// Sources whose files have gone, and since when.
+    gone_since: BTreeMap<String, Instant>,
     /// A folder could not be read, and that was said.
     is_missing: bool,
 }
@@ -37,7 +49,14 @@ pub struct Watch {
 impl Watch {
     /// For these folders and files.
     pub fn new(catalog: Arc<Catalog>, paths: Vec<PathBuf>) -> Self {
-        Self { catalog, paths, seen: BTreeMap::new(), is_missing: false }
+        Self {
+            catalog,
+            paths,
+            seen: BTreeMap::new(),
+            failing: BTreeSet::new(),
+            gone_since: BTreeMap::new(),
+            is_missing: false,
+        }
     }
 
     /// Looks once. Files that still change are left for the next look.
@@ -52,11 +71,17 @@ impl Watch {
             if self.seen.get(path) == Some(stamp) || !has_settled(stamp) {
                 continue;
             }
-            self.seen.insert(path.clone(), *stamp);
-            self.read(path, &gone).await;
+            match self.read(path, &gone).await {
+                Read::Done => {
+                    self.failing.remove(path);
+                    self.seen.insert(path.clone(), *stamp);
+                }
+                Read::Again => drop(self.failing.insert(path.clone())),
+            }
         }
         self.seen.retain(|path, _| found.contains_key(path));
-        self.withdraw(&gone).await;
+        self.failing.retain(|path| found.contains_key(path));
+        self.withdraw(gone).await;
     }
 
     /// Looks until everything that is there has been read: before the host listens, so
@@ -69,8 +94,14 @@ impl Watch {
         }
     }
 
+    /// Something is on its way: a file that is being written, or one that has gone and
+    /// may be back in a moment.
     fn is_settling(&self) -> bool {
-        self.found().is_ok_and(|f| f.iter().any(|(path, stamp)| self.seen.get(path) != Some(stamp)))
+        let is_new = |path: &PathBuf, stamp: &Stamp| {
+            self.seen.get(path) != Some(stamp) && !self.failing.contains(path)
+        };
+        let has_new = self.found().is_ok_and(|found| found.iter().any(|(path, stamp)| is_new(path, stamp)));
+        has_new || !self.gone_since.is_empty()
     }
 
     /// A folder that cannot be read may be a mount that is late: what it offered stays.
@@ -87,7 +118,11 @@ impl Watch {
         let _watcher = self.watcher(changed.clone());
         loop {
             self.look().await;
-            let wait = if self.is_settling() { SETTLE } else { LOOK };
+            let wait = match (self.is_settling(), self.failing.is_empty()) {
+                (true, _) => SETTLE,
+                (false, false) => RETRY,
+                (false, true) => LOOK,
+            };
             tokio::select! {
                 () = end.cancelled() => return,
                 () = changed.notified() => {}
@@ -135,24 +170,31 @@ impl Watch {
         Ok(files.into_iter().filter_map(stamp).collect())
     }
 
-    async fn read(&self, path: &Path, gone: &[String]) {
+    async fn read(&self, path: &Path, gone: &[String]) -> Read {
         let source = source(path);
+        let refused = |why: String| DeployError::Load(LoadError::NoComponent(why));
         let bytes = match tokio::fs::read(path).await {
-            Ok(bytes) if bytes.len() as u64 <= COMPONENT_BYTES => bytes,
-            Ok(bytes) => {
-                let why = format!("the file has {} bytes; the limit is {COMPONENT_BYTES}", bytes.len());
-                return self.catalog.report(&source, &DeployError::Load(LoadError::NoComponent(why)));
-            }
+            Ok(bytes) => bytes,
             Err(e) => {
-                let why = format!("the file cannot be read: {e}");
-                return self.catalog.report(&source, &DeployError::Load(LoadError::NoComponent(why)));
+                self.catalog.report(&source, &refused(format!("the file cannot be read: {e}")));
+                return Read::Again;
             }
         };
         if self.catalog.offers(&source, &bytes) {
-            return;
+            return Read::Done;
         }
-        if let Err(e) = self.catalog.deploy_file(bytes, &source, gone).await {
-            self.catalog.report(&source, &e);
+        let deployed = match bytes.len() as u64 > COMPONENT_BYTES {
+            true => {
+                Err(refused(format!("the file has {} bytes; the limit is {COMPONENT_BYTES}", bytes.len())))
+            }
+            false => self.catalog.deploy_file(bytes, &source, gone).await,
+        };
+        match deployed {
+            Ok(_) => Read::Done,
+            Err(e) => {
+                self.catalog.report(&source, &e);
+                if matches!(e, DeployError::Store(_)) { Read::Again } else { Read::Done }
+            }
         }
     }
 
@@ -164,18 +206,32 @@ impl Watch {
         known.filter(|n| n.starts_with("file:") && !there.contains(n)).cloned().collect()
     }
 
-    async fn withdraw(&mut self, gone: &[String]) {
+    /// Withdraws what has been gone for long enough.
+    async fn withdraw(&mut self, gone: Vec<String>) {
+        let now = clock::instant();
+        self.gone_since.retain(|name, _| gone.contains(name));
         for name in gone {
-            if let Err(e) = self.catalog.withdraw(name).await {
-                tracing::error!(source = name, error = %e, "not withdrawn: trying again");
+            let since = *self.gone_since.entry(name.clone()).or_insert(now);
+            if now.duration_since(since) < GONE {
+                continue;
             }
-        }
-        if !gone.is_empty() {
-            // a file that was refused because of one of them gets another chance
+            match self.catalog.withdraw(&name).await {
+                Ok(()) => drop(self.gone_since.remove(&name)),
+                Err(e) => tracing::error!(source = name, error = %e, "not withdrawn: trying again"),
+            }
+            // a file that was refused because of it gets another chance
             let snapshot = self.catalog.snapshot();
             self.seen.retain(|path, _| !snapshot.problems.contains_key(&source(path)));
         }
     }
+}
+
+/// What came of a file.
+enum Read {
+    /// It is offered, or refused for what it is.
+    Done,
+    /// It has to be read again.
+    Again,
 }
 
 fn is_wasm(path: &Path) -> bool {
@@ -188,8 +244,8 @@ fn source(path: &Path) -> String {
 }
 
 fn has_settled((modified, _): &Stamp) -> bool {
-    let now = SystemTime::UNIX_EPOCH
-        + Duration::from_millis(u64::try_from(crate::clock::now().as_millis()).unwrap_or(0));
+    let now =
+        SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(clock::now().as_millis()).unwrap_or(0));
     // a time in the future is no reason to wait for it
     now.duration_since(*modified).map_or(true, |age| age >= SETTLE)
 }

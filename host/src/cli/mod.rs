@@ -68,7 +68,10 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(dispatch(cli.command)) {
+    let done = runtime.block_on(dispatch(cli.command));
+    // a compiler thread that is busy is no reason to wait
+    runtime.shutdown_background();
+    match done {
         Ok(code) => code,
         Err(e) => {
             anstream::eprintln!("{}error:{} {e:#}", print::BAD.render(), print::BAD.render_reset());

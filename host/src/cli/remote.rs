@@ -1,6 +1,7 @@
 //! A running host, as commands talk to it.
 
 use crate::app::ADDR_FILE;
+use crate::store::sqlite::is_in_use;
 use anyhow::{Context, bail};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -42,8 +43,9 @@ impl Remote {
     /// The host's address.
     pub(super) fn url(&self) -> String {
         let url = self.url.clone().or_else(|| {
+            // a host that was killed leaves its address, and somebody else may have it now
             let addr = std::fs::read_to_string(self.data_folder.join(ADDR_FILE)).ok()?;
-            Some(format!("http://{}", addr.trim()))
+            is_in_use(&self.data_folder).then(|| format!("http://{}", addr.trim()))
         });
         let url = url.or_else(|| std::env::var("PAWL_ADDR").ok().map(|addr| format!("http://{addr}")));
         url.unwrap_or_else(|| "http://127.0.0.1:3000".into()).trim_end_matches('/').to_owned()
@@ -65,7 +67,8 @@ impl Remote {
         let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build()?;
         let mut request = client.request(method, format!("{url}{path}"));
         if let Some(key) = &self.signing_key {
-            request = request.bearer_auth(key.trim());
+            // several may be set for a host; any of them will do
+            request = request.bearer_auth(key.split(',').next().unwrap_or_default().trim());
         }
         if let Some(body) = body {
             request = request.body(body);

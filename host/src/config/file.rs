@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -34,11 +35,17 @@ pub(super) struct FileLimits {
 }
 
 /// Where a secret's text is.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(untagged)]
 pub(super) enum SecretSource {
     Env { env: String },
     Text(String),
+}
+
+impl fmt::Debug for SecretSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
 }
 
 /// `[grants."function"]`.
@@ -59,7 +66,12 @@ impl File {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound && !is_named => return Ok(Self::default()),
             Err(e) => return Err(format!("{}: {e}", path.display())),
         };
-        toml::from_str(&text).map_err(|e| format!("{}: {}", path.display(), e.to_string().trim_end()))
+        // the error's own text would show the line, which may hold a secret
+        toml::from_str(&text).map_err(|e| {
+            let line = e.span().map(|span| text[..span.start].lines().count().max(1));
+            let line = line.map(|n| format!(", line {n}")).unwrap_or_default();
+            format!("{}{line}: {}", path.display(), e.message())
+        })
     }
 }
 

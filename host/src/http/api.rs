@@ -2,12 +2,13 @@
 
 use super::Http;
 use super::error::ApiError;
+use super::id::Id;
 use super::views::{self, EventView, RunView, data, page};
 use crate::clock;
 use crate::store::{EventFilter, RunFilter};
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use pawl_engine::{EventId, FunctionId, RunId, Status};
 use serde::Deserialize;
@@ -63,16 +64,13 @@ pub(super) async fn events(
 }
 
 /// `GET /v1/events/{id}`, by our id or by its sender's.
-pub(super) async fn event(State(http): State<Http>, Path(id): Path<String>) -> Result<Response, ApiError> {
+pub(super) async fn event(State(http): State<Http>, Id(id): Id) -> Result<Response, ApiError> {
     let event = http.store.event(&id).await.map_err(ApiError::about("event"))?;
     Ok(data(EventView::from(event)))
 }
 
 /// `GET /v1/events/{id}/runs`.
-pub(super) async fn event_runs(
-    State(http): State<Http>,
-    Path(id): Path<String>,
-) -> Result<Response, ApiError> {
+pub(super) async fn event_runs(State(http): State<Http>, Id(id): Id) -> Result<Response, ApiError> {
     let event = http.store.event(&id).await.map_err(ApiError::about("event"))?;
     let filter = RunFilter { event: Some(event.id), limit: EVENT_RUNS, ..RunFilter::default() };
     let mut runs = Vec::new();
@@ -107,7 +105,7 @@ pub(super) async fn runs(
 }
 
 /// `GET /v1/runs/{id}`.
-pub(super) async fn run(State(http): State<Http>, Path(id): Path<String>) -> Result<Response, ApiError> {
+pub(super) async fn run(State(http): State<Http>, Id(id): Id) -> Result<Response, ApiError> {
     let run = http.store.run(&RunId::new(id)).await.map_err(ApiError::about("run"))?;
     Ok(data(RunView::whole(run)))
 }

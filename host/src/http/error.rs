@@ -33,6 +33,8 @@ pub(super) enum ApiError {
     InvalidEvent(String),
     #[error("{0}")]
     InvalidQuery(String),
+    #[error("an id or a key in the path is not UTF-8")]
+    InvalidPath,
     #[error("the event key is not one of this host's: check INNGEST_EVENT_KEY on both sides")]
     EventKey,
     #[error(
@@ -114,6 +116,7 @@ impl ApiError {
             Self::BrokenBody => (S::BAD_REQUEST, "broken_body"),
             Self::InvalidEvent(_) => (S::BAD_REQUEST, "invalid_event"),
             Self::InvalidQuery(_) => (S::BAD_REQUEST, "invalid_query"),
+            Self::InvalidPath => (S::BAD_REQUEST, "invalid_path"),
             Self::EventKey => (S::UNAUTHORIZED, "event_key_unknown"),
             Self::SigningKey => (S::UNAUTHORIZED, "invalid_signing_key"),
             Self::CrossSite => (S::FORBIDDEN, "cross_site"),

@@ -1,13 +1,14 @@
 //! Events from programs: Inngest's event API, and the seed's test endpoint.
 
 use super::error::ApiError;
+use super::id::Id;
 use super::{Http, auth, body};
 use crate::config::Mode;
 use crate::ingress::api;
 use crate::store::Accepted;
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -15,10 +16,14 @@ use serde_json::json;
 /// `POST /e/{key}`: one event or an array.
 pub(super) async fn accept(
     State(http): State<Http>,
-    Path(key): Path<String>,
+    key: Result<Id, ApiError>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    let key = match key {
+        Ok(Id(key)) => key,
+        Err(e) => return e.with_no_ids(),
+    };
     if let (Mode::Dev, Err(e)) = (http.mode, auth::own_site(&headers)) {
         return e.with_no_ids();
     }

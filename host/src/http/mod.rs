@@ -8,6 +8,7 @@ mod auth;
 mod body;
 mod error;
 mod events;
+mod id;
 mod server;
 mod views;
 mod webhooks;

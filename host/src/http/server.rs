@@ -12,9 +12,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-/// Connections at once. Beyond it new ones wait in the system's queue, so that slow
-/// bodies cannot use up the memory.
-const CONNECTIONS: usize = 8_192;
+/// Connections at once, where the system allows as many files. Beyond it new ones wait
+/// in the system's queue, so that slow bodies cannot use up the memory.
+const CONNECTIONS: usize = 4_096;
+
+/// Files that are kept for the rest: the database, and what functions call.
+const OTHER_FILES: u64 = 256;
 
 /// How long the header of a request may take; also how long an idle connection is kept.
 const HEADER_DEADLINE: Duration = Duration::from_secs(30);
@@ -46,7 +49,7 @@ impl Server {
 
     /// Serves until the end, then lets what has begun finish for a while.
     pub async fn run(self, router: Router, end: CancellationToken) {
-        let permits = Arc::new(Semaphore::new(CONNECTIONS));
+        let permits = Arc::new(Semaphore::new(connections_allowed()));
         let connections = GracefulShutdown::new();
         loop {
             let accepted = tokio::select! {
@@ -55,6 +58,8 @@ impl Server {
             };
             let (stream, permit) = match accepted {
                 Ok(accepted) => accepted,
+                // the one who called has hung up already
+                Err(e) if e.kind() == std::io::ErrorKind::ConnectionAborted => continue,
                 Err(e) => {
                     // too many open files, most likely: some will be closed
                     tracing::error!(error = %e, "a connection could not be accepted");
@@ -91,4 +96,18 @@ async fn next(
     let (stream, _) = listener.accept().await?;
     stream.set_nodelay(true)?;
     Ok((stream, permit))
+}
+
+/// As many as [`CONNECTIONS`], with the process's limit of open files raised for them as
+/// far as it may be.
+fn connections_allowed() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = CONNECTIONS as u64 + OTHER_FILES;
+    let allowed = limit.maximum.map_or(wanted, |hard| hard.min(wanted));
+    let mut current = limit.current.unwrap_or(wanted);
+    if current < allowed && setrlimit(Resource::Nofile, Rlimit { current: Some(allowed), ..limit }).is_ok() {
+        current = allowed;
+    }
+    usize::try_from(current.saturating_sub(OTHER_FILES)).unwrap_or(CONNECTIONS).clamp(16, CONNECTIONS)
 }

@@ -12,8 +12,12 @@ use pawl_engine::replay::StepCall;
 use pawl_engine::{DeploymentId, Failure, Manifest, Payload};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::hash::{Hash, Hasher};
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
 
@@ -29,6 +33,10 @@ const OFFERED: [&str; 6] = [
 
 /// What a component has to export.
 const WANTED: &str = "pawl:workflow/functions@0.1.0";
+
+/// Processor time in which a plugin has to describe itself: it keeps other
+/// deployments waiting.
+const DESCRIBE: Duration = Duration::from_secs(5);
 
 /// A plugin that can be run.
 pub struct Plugin {
@@ -218,7 +226,8 @@ impl Runtime {
     }
 
     fn describe(&self, pre: &PluginPre<Guest>) -> Result<Vec<Manifest>, LoadError> {
-        let guest = Guest::new(Box::new(Nothing), Grant::default(), self.client.clone(), self.limits);
+        let limits = Limits { cpu: self.limits.cpu.min(DESCRIBE), ..self.limits };
+        let guest = Guest::new(Box::new(Nothing), Grant::default(), self.client.clone(), limits);
         let describe = async {
             let mut store = store(&self.engine, guest);
             let instance = pre.instantiate_async(&mut store).await?;
@@ -300,12 +309,17 @@ fn componentize(bytes: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, LoadError> {
     }
 }
 
-/// Written beside and renamed, so that no half file is ever loaded.
+/// Written beside, made durable and renamed: what bears the name is whole, also after a
+/// power cut. Two that keep the same component at once do not meet.
 fn keep(path: &Path, component: &Component) -> wasmtime::Result<()> {
+    static PARTS: AtomicU64 = AtomicU64::new(0);
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
-    let part = path.with_extension(format!("part-{}", std::process::id()));
-    std::fs::write(&part, component.serialize()?)?;
+    let n = PARTS.fetch_add(1, Ordering::Relaxed);
+    let part = path.with_extension(format!("part-{}-{n}", std::process::id()));
+    let mut file = File::create(&part)?;
+    file.write_all(&component.serialize()?)?;
+    file.sync_all()?;
     std::fs::rename(&part, path)?;
     Ok(())
 }

@@ -28,6 +28,11 @@ pub(super) const TICK: Duration = Duration::from_millis(10);
 /// Address space of one memory: what a pool reserves for each slot.
 const MEMORY_RESERVATION: usize = 256 << 20;
 
+/// What one component may be made of; large interpreters have a few of each.
+const CORE_INSTANCES: u32 = 50;
+const MEMORIES: u32 = 2;
+const TABLES: u32 = 8;
+
 /// Bytes that a slot keeps between instances, of memory and of tables.
 const RESIDENT: usize = 1 << 20;
 
@@ -63,13 +68,14 @@ fn pool(limits: &Limits) -> PoolingAllocationConfig {
     let n = limits.slots.saturating_add(8);
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(n)
-        .total_memories(n)
-        .total_tables(n.saturating_mul(4))
-        .total_core_instances(n.saturating_mul(8))
+        // whatever a component is made of, every slot has room for it
+        .total_memories(n.saturating_mul(MEMORIES))
+        .total_tables(n.saturating_mul(TABLES))
+        .total_core_instances(n.saturating_mul(CORE_INSTANCES))
         .total_stacks(n)
-        .max_core_instances_per_component(50)
-        .max_memories_per_component(2)
-        .max_tables_per_component(8)
+        .max_core_instances_per_component(CORE_INSTANCES)
+        .max_memories_per_component(MEMORIES)
+        .max_tables_per_component(TABLES)
         .max_component_instance_size(8 << 20)
         .max_core_instance_size(4 << 20)
         .table_elements(50_000)

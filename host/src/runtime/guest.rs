@@ -8,7 +8,9 @@ use pawl_bindings::pawl::workflow::types;
 use pawl_engine::{Failure, Payload, Retry, Span, StepKey, limits};
 use std::time::{Duration, Instant};
 use wasmtime::component::ResourceTable;
-use wasmtime::{Engine, ResourceLimiter, Store, Trap, UpdateDeadline, WasmBacktrace};
+use wasmtime::{
+    Engine, PoolConcurrencyLimitError, ResourceLimiter, Store, Trap, UpdateDeadline, WasmBacktrace,
+};
 
 /// What the host knows of an instance.
 pub(super) struct Guest {
@@ -16,15 +18,24 @@ pub(super) struct Guest {
     pub(super) steps: Box<dyn Steps>,
     pub(super) grant: Grant,
     pub(super) client: reqwest::Client,
-    /// The step whose code is executing, and until when it may.
-    pub(super) open: Option<(StepKey, Instant, Span)>,
+    /// The step whose code is executing.
+    pub(super) open: Option<OpenStep>,
     /// The guest's last error line: a panic's message comes this way.
     pub(super) last_error: Option<String>,
     ticks: u32,
     limits: Limits,
 }
 
-/// A limit that an instance met.
+/// A step whose code is executing.
+pub(super) struct OpenStep {
+    pub(super) step: StepKey,
+    /// The guest's handle of the attempt.
+    pub(super) handle: u32,
+    pub(super) until: Instant,
+    pub(super) timeout: Span,
+}
+
+/// A limit that an instance met, or a rule that it broke.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(super) enum Broke {
     #[error("step `{0}` took longer than its limit of {1:?}")]
@@ -36,6 +47,8 @@ pub(super) enum Broke {
     Cpu(Duration),
     #[error("the code of step `{0}` ended without success or failure")]
     Dropped(StepKey),
+    #[error("an attempt was finished that had ended before")]
+    Over,
     #[error("the function wanted {wanted} bytes of memory; its limit is {limit}")]
     Memory { wanted: usize, limit: usize },
 }
@@ -46,7 +59,7 @@ impl Guest {
         Self { table, steps, grant, client, open: None, last_error: None, ticks: 0, limits }
     }
 
-    /// The guest came back with a question: its processor time begins anew.
+    /// The guest got on: its processor time begins anew.
     pub(super) fn heard_of(&mut self) {
         self.ticks = 0;
     }
@@ -54,8 +67,8 @@ impl Guest {
     /// The open step's time is up, whatever its code makes of that.
     pub(super) fn check_deadline(&self) -> Result<(), Broke> {
         match &self.open {
-            Some((step, until, timeout)) if *until <= crate::clock::instant() => {
-                Err(Broke::Timeout(step.clone(), timeout.to_std()))
+            Some(open) if open.until <= crate::clock::instant() => {
+                Err(Broke::Timeout(open.step.clone(), open.timeout.to_std()))
             }
             _ => Ok(()),
         }
@@ -103,6 +116,10 @@ pub(super) async fn attempt(engine: &Engine, plugin: &Plugin, guest: Guest, inpu
         Ok(instance) => {
             let functions = instance.pawl_workflow_functions();
             functions.call_handle(&mut store, &context(input)).await
+        }
+        // the room is for others just now: the run waits, and nothing has failed
+        Err(e) if e.is::<PoolConcurrencyLimitError>() => {
+            return Ending::Left(Stop::Unrecorded(format!("no room for an instance: {e}")));
         }
         Err(e) => Err(e),
     };
@@ -174,6 +191,7 @@ fn broke(error: &wasmtime::Error, guest: &Guest) -> Ending {
         (Some(b @ Broke::Timeout(..)), _) => Failure::new("StepTimeout", b.to_string()),
         (Some(b @ Broke::Cpu(_)), _) => Failure::new("CpuLimit", b.to_string()),
         (Some(b @ Broke::Dropped(_)), _) => Failure::new("AttemptDropped", b.to_string()),
+        (Some(b @ Broke::Over), _) => Failure::new("AttemptOver", b.to_string()),
         (Some(b @ Broke::Memory { .. }), _) => Failure::new("OutOfMemory", b.to_string()),
         (None, Some(Trap::StackOverflow)) => Failure::new("StackOverflow", "too much recursion"),
         (None, Some(Trap::MemoryOutOfBounds)) => Failure::new(

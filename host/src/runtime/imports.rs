@@ -1,7 +1,7 @@
 //! The guest's imports, each a few lines to [`super::Steps`] or to the outside.
 
-use super::guest::{Broke, Guest, failure_of, output_of, to_guest};
-use super::{KvCall, KvReply, Level, Open, Reply, outbound};
+use super::guest::{Broke, Guest, OpenStep, failure_of, output_of, to_guest};
+use super::{KvCall, KvReply, Level, Open, Reply, Stop, outbound};
 use pawl_bindings::pawl::workflow::{http, log, settings, step, types};
 use pawl_bindings::wasi::keyvalue::store as kv;
 use pawl_bindings::{Attempt, Bucket};
@@ -14,10 +14,11 @@ impl types::Host for Guest {}
 
 impl Guest {
     async fn ask(&mut self, calls: Vec<StepCall>) -> Result<(usize, step::Outcome)> {
-        self.heard_of();
         let reply = self.steps.ask(&calls).await?;
-        // waiting for the store was not the guest's time
-        self.heard_of();
+        // waiting for the store was not the guest's time; being refused is no progress
+        if !matches!(reply, Reply::Refused(_)) {
+            self.heard_of();
+        }
         Ok(match reply {
             Reply::Recorded(place, Ok(output)) => (place, step::Outcome::Ok(output.into_string())),
             Reply::Recorded(place, Err(failure)) => (place, step::Outcome::Err(to_guest(failure))),
@@ -27,21 +28,38 @@ impl Guest {
     }
 
     fn execute(&mut self, open: Open) -> Result<step::Outcome> {
-        let until = crate::clock::instant() + open.timeout.to_std();
-        self.open = Some((open.step, until, open.timeout));
-        let handle = Attempt { number: open.number, max: open.max, idempotency_key: open.idempotency_key };
-        Ok(step::Outcome::Execute(self.table.push(handle)?))
+        let Open { step, number, max, timeout, idempotency_key } = open;
+        let handle = self.table.push(Attempt { number, max, idempotency_key })?;
+        let until = crate::clock::instant() + timeout.to_std();
+        self.open = Some(OpenStep { step, handle: handle.rep(), until, timeout });
+        Ok(step::Outcome::Execute(handle))
+    }
+
+    /// Whether this is the handle of the step that is executing.
+    fn is_open(&self, attempt: &Resource<Attempt>) -> bool {
+        self.open.as_ref().is_some_and(|open| open.handle == attempt.rep())
     }
 
     async fn finish(
         &mut self,
+        attempt: &Resource<Attempt>,
         result: std::result::Result<pawl_engine::Payload, Failure>,
     ) -> Result<Option<types::Failure>> {
-        self.heard_of();
+        if !self.is_open(attempt) {
+            return Err(Broke::Over.into());
+        }
         self.open = None;
         let failure = self.steps.finish(result).await?;
         self.heard_of();
         Ok(failure.map(to_guest))
+    }
+
+    /// For the imports that have no room for an answer: a refusal ends the run.
+    async fn sleep_or_stop(&mut self, id: String, op: Op) -> Result<()> {
+        match self.ask(vec![StepCall { id, op }]).await? {
+            (_, step::Outcome::Err(failure)) => Err(Stop::Failed(failure_of(failure)).into()),
+            (_, step::Outcome::Ok(_) | step::Outcome::Execute(_)) => Ok(()),
+        }
     }
 }
 
@@ -60,24 +78,24 @@ impl step::HostAttempt for Guest {
 
     async fn succeed(
         &mut self,
-        _attempt: Resource<Attempt>,
+        attempt: Resource<Attempt>,
         output: String,
     ) -> Result<std::result::Result<(), types::Failure>> {
-        Ok(self.finish(output_of(output)).await?.map_or(Ok(()), Err))
+        Ok(self.finish(&attempt, output_of(output)).await?.map_or(Ok(()), Err))
     }
 
-    async fn fail(&mut self, _attempt: Resource<Attempt>, error: types::Failure) -> Result<types::Failure> {
+    async fn fail(&mut self, attempt: Resource<Attempt>, error: types::Failure) -> Result<types::Failure> {
         let own = failure_of(error);
-        let raised = self.finish(Err(own.clone())).await?;
+        let raised = self.finish(&attempt, Err(own.clone())).await?;
         Ok(raised.unwrap_or_else(|| to_guest(own)))
     }
 
     fn drop(&mut self, attempt: Resource<Attempt>) -> Result<()> {
-        self.table.delete(attempt)?;
-        match &self.open {
-            Some((step, ..)) => Err(Broke::Dropped(step.clone()).into()),
-            None => Ok(()),
+        if let Some(open) = self.open.as_ref().filter(|_| self.is_open(&attempt)) {
+            return Err(Broke::Dropped(open.step.clone()).into());
         }
+        self.table.delete(attempt)?;
+        Ok(())
     }
 }
 
@@ -123,13 +141,11 @@ impl step::Host for Guest {
     }
 
     async fn sleep(&mut self, id: String, duration: u64) -> Result<()> {
-        let op = Op::Sleep(Span::from_millis(duration));
-        self.ask(vec![StepCall { id, op }]).await.map(|_| ())
+        self.sleep_or_stop(id, Op::Sleep(Span::from_millis(duration))).await
     }
 
     async fn sleep_until(&mut self, id: String, until: u64) -> Result<()> {
-        let op = Op::SleepUntil(moment(until));
-        self.ask(vec![StepCall { id, op }]).await.map(|_| ())
+        self.sleep_or_stop(id, Op::SleepUntil(moment(until))).await
     }
 }
 
@@ -155,11 +171,10 @@ impl http::Host for Guest {
         &mut self,
         request: http::Request,
     ) -> Result<std::result::Result<http::Response, http::Error>> {
-        let Some((_, until, _)) = self.open else {
+        let Some(until) = self.open.as_ref().map(|open| open.until) else {
             let why = "outgoing HTTP is for steps: wrap it in step.run".to_owned();
             return Ok(Err(http::Error::Denied(why)));
         };
-        self.heard_of();
         let answer = outbound::send(&self.client, &self.grant, request, until).await;
         self.heard_of();
         self.check_deadline()?;
@@ -182,14 +197,14 @@ impl settings::Host for Guest {
 }
 
 impl Guest {
-    async fn kv(&mut self, call: KvCall) -> std::result::Result<KvReply, kv::Error> {
+    async fn kv(&mut self, call: KvCall) -> Result<std::result::Result<KvReply, kv::Error>> {
         if self.open.is_none() {
-            return Err(kv::Error::AccessDenied);
+            return Ok(Err(kv::Error::AccessDenied));
         }
-        self.heard_of();
         let reply = self.steps.kv(call).await.map_err(kv::Error::Other);
         self.heard_of();
-        reply
+        self.check_deadline()?;
+        Ok(reply)
     }
 }
 
@@ -208,7 +223,7 @@ impl kv::HostBucket for Guest {
         _: Resource<Bucket>,
         key: String,
     ) -> Result<std::result::Result<Option<Vec<u8>>, kv::Error>> {
-        Ok(self.kv(KvCall::Get(key)).await.map(|reply| match reply {
+        Ok(self.kv(KvCall::Get(key)).await?.map(|reply| match reply {
             KvReply::Value(value) => value,
             KvReply::Done | KvReply::Keys(..) => None,
         }))
@@ -220,7 +235,7 @@ impl kv::HostBucket for Guest {
         key: String,
         value: Vec<u8>,
     ) -> Result<std::result::Result<(), kv::Error>> {
-        Ok(self.kv(KvCall::Set(key, Some(value))).await.map(|_| ()))
+        Ok(self.kv(KvCall::Set(key, Some(value))).await?.map(|_| ()))
     }
 
     async fn delete(
@@ -228,7 +243,7 @@ impl kv::HostBucket for Guest {
         _: Resource<Bucket>,
         key: String,
     ) -> Result<std::result::Result<(), kv::Error>> {
-        Ok(self.kv(KvCall::Set(key, None)).await.map(|_| ()))
+        Ok(self.kv(KvCall::Set(key, None)).await?.map(|_| ()))
     }
 
     async fn exists(
@@ -236,7 +251,7 @@ impl kv::HostBucket for Guest {
         _: Resource<Bucket>,
         key: String,
     ) -> Result<std::result::Result<bool, kv::Error>> {
-        Ok(self.kv(KvCall::Get(key)).await.map(|reply| matches!(reply, KvReply::Value(Some(_)))))
+        Ok(self.kv(KvCall::Get(key)).await?.map(|reply| matches!(reply, KvReply::Value(Some(_)))))
     }
 
     async fn list_keys(
@@ -248,7 +263,7 @@ impl kv::HostBucket for Guest {
         let mut skip = cursor.unwrap_or(0);
         let mut after = String::new();
         loop {
-            match self.kv(KvCall::Keys(after)).await {
+            match self.kv(KvCall::Keys(after)).await? {
                 Err(e) => return Ok(Err(e)),
                 Ok(KvReply::Keys(keys, more)) if skip >= keys.len() as u64 && more => {
                     skip -= keys.len() as u64;

@@ -4,11 +4,24 @@
 use super::Grant;
 use pawl_bindings::pawl::workflow::http::{Error, Request, Response};
 use reqwest::Url;
-use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::header::{self, HeaderName, HeaderValue};
 use std::time::{Duration, Instant};
 
 /// Bytes of an answer's body: what fits into a step's output, twice.
 const BODY_BYTES: usize = 8 << 20;
+
+/// Headers that say where a request goes and where it ends: with one of its own, a
+/// function could reach another site behind a granted name, or smuggle a request.
+const HOSTS_OWN: [HeaderName; 8] = [
+    header::HOST,
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::TRANSFER_ENCODING,
+    header::TE,
+    header::UPGRADE,
+    header::PROXY_AUTHORIZATION,
+    header::TRAILER,
+];
 
 /// The client that all runs share. A redirect could lead to a host that is not
 /// granted, so it is answered, not followed; a proxy from the environment would see
@@ -55,6 +68,9 @@ fn build(client: &reqwest::Client, grant: &Grant, request: Request) -> Result<re
     let mut built = client.request(method, url);
     for (name, value) in request.headers {
         let name: HeaderName = name.parse().map_err(|_| Error::Invalid(format!("header name {name}")))?;
+        if HOSTS_OWN.contains(&name) {
+            return Err(Error::Invalid(format!("header {name} is the host's to set")));
+        }
         let text = with_secrets(grant, &value)?;
         let mut value = HeaderValue::from_str(&text)
             .map_err(|_| Error::Invalid(format!("the value of header {name} cannot be sent")))?;

@@ -24,7 +24,9 @@ struct Held {
 impl Claims {
     /// Claims the run; who held it before has lost it.
     pub fn take(&mut self, run: &RunId, function: &FunctionId) -> Claim {
-        self.drop_held(run);
+        if let Some(former) = self.drop_held(run) {
+            former.revoked.cancel();
+        }
         self.fence += 1;
         let revoked = CancellationToken::new();
         let held = Held { fence: self.fence, function: function.clone(), revoked: revoked.clone() };
@@ -60,14 +62,14 @@ impl Claims {
         self.held.keys()
     }
 
-    fn drop_held(&mut self, run: &RunId) {
-        let Some(held) = self.held.remove(run) else { return };
-        held.revoked.cancel();
+    fn drop_held(&mut self, run: &RunId) -> Option<Held> {
+        let held = self.held.remove(run)?;
         if let Some(n) = self.per_function.get_mut(&held.function) {
             *n -= 1;
             if *n == 0 {
                 self.per_function.remove(&held.function);
             }
         }
+        Some(held)
     }
 }

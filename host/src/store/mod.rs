@@ -18,6 +18,7 @@ use pawl_engine::event::Event;
 use pawl_engine::index::{Index, Status};
 use pawl_engine::{DeploymentId, Entry, EventId, FunctionId, Manifest, RunId, Timestamp};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// An event to accept, with the runs that it starts.
@@ -59,7 +60,7 @@ pub struct Claim {
     pub run: RunId,
     /// Grows with every claim of the run; a commit under an older one is refused.
     pub fence: u64,
-    /// Cancelled when the claim is lost.
+    /// Cancelled when somebody else takes the run.
     pub revoked: CancellationToken,
 }
 
@@ -90,7 +91,7 @@ pub struct Ask {
     /// At most so many.
     pub max: usize,
     /// How many runs of a function may be claimed at once; absent: any number.
-    pub limits: BTreeMap<FunctionId, u32>,
+    pub limits: Arc<BTreeMap<FunctionId, u32>>,
 }
 
 /// What the store is to make true of a run, at once and for good, or refuse.

@@ -2,10 +2,11 @@
 
 use super::Worker;
 use super::session::{Handle, Session};
+use crate::catalog::DeployError;
 use crate::clock;
-use crate::runtime::{Ending, Input, Stop};
-use crate::store::Claimed;
-use pawl_engine::replay::{Replay, Rules};
+use crate::runtime::{Ending, Input, Plugin, Stop};
+use crate::store::{Claim, Claimed, Commit, StoreError, Then};
+use pawl_engine::replay::{self, Replay, Rules};
 use pawl_engine::{Failure, Manifest, Run};
 use std::sync::Arc;
 use tokio::sync::Mutex;
@@ -18,34 +19,55 @@ enum Next {
 
 /// Carries the run. Whatever could not be recorded is done again later.
 pub(super) async fn carry(worker: &Worker, claimed: Claimed) {
-    let mut run = match Run::fold(claimed.created_at, &claimed.journal) {
-        Ok(run) => run,
-        Err(e) => {
-            tracing::error!(run = %claimed.claim.run, error = %e, "the journal does not fold: the run stops here");
-            return;
-        }
+    let stop = match Run::fold(claimed.created_at, &claimed.journal) {
+        Ok(run) => passes(worker, &claimed, run).await,
+        Err(e) => Stop::Failed(Failure::new("UnreadableJournal", e.to_string())),
     };
-    loop {
-        match once(worker, &claimed, run).await {
-            Ok(Next::Done) | Err(Stop::Parked | Stop::Fenced) => return,
-            Ok(Next::Again(next)) => run = *next,
-            Err(Stop::Unrecorded(why)) => {
-                tracing::error!(run = %claimed.claim.run, why, "not recorded: the run is taken up again");
-                // not at once: the store needs a moment as well
-                tokio::time::sleep(super::STORE_REST).await;
-                return worker.store.release(&claimed.claim).await;
-            }
-            Err(Stop::Failed(failure)) => {
-                tracing::error!(run = %claimed.claim.run, "the run stops here: {}", failure.message);
-                return;
+    let run = &claimed.claim.run;
+    match stop {
+        Stop::Parked | Stop::Fenced => {}
+        Stop::Unrecorded(why) => {
+            tracing::error!(%run, why, "not recorded: the run is taken up again");
+            again_later(worker, &claimed.claim).await;
+        }
+        Stop::Failed(failure) => {
+            tracing::error!(%run, "the run cannot go on, and ends here: {}", failure.message);
+            if let Err(e) = give_up(worker, &claimed.claim, failure).await {
+                tracing::error!(%run, error = %e, "nor can its end be recorded");
+                again_later(worker, &claimed.claim).await;
             }
         }
     }
 }
 
+/// Instance after instance, until the run is left.
+async fn passes(worker: &Worker, claimed: &Claimed, mut run: Run) -> Stop {
+    loop {
+        match once(worker, claimed, run).await {
+            Ok(Next::Done) => return Stop::Parked,
+            Ok(Next::Again(next)) => run = *next,
+            Err(stop) => return stop,
+        }
+    }
+}
+
+/// Gives the claim back, but not at once: what failed needs a moment.
+pub(super) async fn again_later(worker: &Worker, claim: &Claim) {
+    tokio::time::sleep(super::STORE_REST).await;
+    worker.store.release(claim).await;
+}
+
+/// Ends a run whose journal no entry fits any more.
+async fn give_up(worker: &Worker, claim: &Claim, failure: Failure) -> Result<(), StoreError> {
+    let journal = worker.store.run(&claim.run).await?.journal;
+    let (entry, index) = replay::give_up(&journal, failure, clock::now());
+    let expect = u32::try_from(journal.len()).unwrap_or(u32::MAX);
+    worker.store.commit(claim, Commit { expect, entries: vec![entry], then: Then::Release(index) }).await
+}
+
 /// One instance's part of the run.
 async fn once(worker: &Worker, claimed: &Claimed, run: Run) -> Result<Next, Stop> {
-    let found = manifest(worker, claimed).await;
+    let found = manifest(worker, claimed).await?;
     let rules = Rules {
         retries: found.as_ref().map_or(pawl_engine::manifest::RETRIES, |(m, _)| m.retries),
         retry_interval: worker.retry_interval,
@@ -94,13 +116,21 @@ async fn conclude(session: &mut Session, ending: Ending) -> Result<Next, Stop> {
     Ok(Next::Again(Box::new(session.replay.run().clone())))
 }
 
+/// The function and its plugin, or what is wrong with its deployment. A store in
+/// trouble is not the run's failure.
 async fn manifest(
     worker: &Worker,
     claimed: &Claimed,
-) -> Result<(Manifest, Arc<crate::runtime::Plugin>), Failure> {
+) -> Result<Result<(Manifest, Arc<Plugin>), Failure>, Stop> {
     let unavailable = |why: String| Failure::new("DeploymentUnavailable", why);
-    let plugin = worker.catalog.plugin(&claimed.deployment).await.map_err(|e| unavailable(e.to_string()))?;
+    let plugin = match worker.catalog.plugin(&claimed.deployment).await {
+        Ok(plugin) => plugin,
+        Err(DeployError::Store(e @ StoreError::Unavailable(_))) => {
+            return Err(Stop::Unrecorded(e.to_string()));
+        }
+        Err(e) => return Ok(Err(unavailable(e.to_string()))),
+    };
     let manifest = plugin.manifests.iter().find(|m| m.id == claimed.function).cloned();
     let missing = || unavailable(format!("its deployment has no function `{}`", claimed.function));
-    manifest.ok_or_else(missing).map(|manifest| (manifest, plugin))
+    Ok(manifest.ok_or_else(missing).map(|manifest| (manifest, plugin)))
 }

@@ -10,17 +10,20 @@ mod session;
 use crate::catalog::Catalog;
 use crate::clock;
 use crate::runtime::Runtime;
-use crate::store::{Ask, Claimed, Store};
+use crate::store::{Ask, Claim, Claimed, Store};
 use pawl_engine::{Span, Timestamp};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// How long the loop rests when the store takes nothing.
 const STORE_REST: Duration = Duration::from_millis(500);
+
+/// How long the loop rests at most: the wall clock may jump, and the machine sleep,
+/// while a timer counts its own time.
+const LONGEST_REST: Duration = Duration::from_secs(30);
 
 /// How long a shutdown waits for attempts. What is not done by then is done by the
 /// next start: at-least-once is the promise for a step's code anyway.
@@ -57,7 +60,11 @@ impl Worker {
             drop(permit);
             let max = slots.available_permits();
             let now = clock::now();
-            let claimed = match self.store.claim(Ask { now, max, limits: self.limits() }).await {
+            let claimed = match self
+                .store
+                .claim(Ask { now, max, limits: self.catalog.snapshot().limits.clone() })
+                .await
+            {
                 Ok(claimed) => claimed,
                 Err(e) => {
                     tracing::error!(error = %e, "no runs can be claimed: trying again");
@@ -71,9 +78,9 @@ impl Worker {
                 let permit = slots.clone().try_acquire_owned().ok();
                 let (worker, abort) = (self.clone(), abort.clone());
                 attempts.spawn(async move {
+                    // dropped last, also when the attempt breaks: the loop hears of it
+                    let _ended = Ended { worker: worker.clone(), claim: run.claim.clone(), _permit: permit };
                     worker.carry(run, &abort).await;
-                    drop(permit);
-                    worker.wake.notify_one();
                 });
             }
             if is_all {
@@ -101,14 +108,6 @@ impl Worker {
         }
     }
 
-    fn limits(&self) -> BTreeMap<pawl_engine::FunctionId, u32> {
-        let snapshot = self.catalog.snapshot();
-        let limit = |(id, offer): (&pawl_engine::FunctionId, &crate::catalog::Offer)| {
-            Some((id.clone(), offer.manifest.concurrency?))
-        };
-        snapshot.functions.iter().filter_map(limit).collect()
-    }
-
     /// Until there may be something to claim.
     async fn wait(&self, now: Timestamp, end: &CancellationToken) {
         let due = self.store.next_due(now).await.unwrap_or_else(|e| {
@@ -117,7 +116,7 @@ impl Worker {
         });
         let until_due = async {
             match due {
-                Some(due) => tokio::time::sleep((due - clock::now()).to_std()).await,
+                Some(due) => tokio::time::sleep((due - clock::now()).to_std().min(LONGEST_REST)).await,
                 None => std::future::pending().await,
             }
         };
@@ -126,6 +125,25 @@ impl Worker {
             () = self.wake.notified() => {}
             () = until_due => {}
         }
+    }
+}
+
+/// The end of an attempt, however it comes.
+struct Ended {
+    worker: Worker,
+    claim: Claim,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // a fault of ours: the run must not stay claimed for ever
+            tracing::error!(run = %self.claim.run, "an attempt broke; its run is taken up again");
+            let (worker, claim) = (self.worker.clone(), self.claim.clone());
+            tokio::spawn(async move { attempt::again_later(&worker, &claim).await });
+        }
+        self.worker.wake.notify_one();
     }
 }
 

@@ -67,7 +67,7 @@ impl Session {
     async fn ask(&mut self, calls: &[StepCall]) -> Result<Reply, Stop> {
         let (answer, entries) = match self.replay.ask(calls, clock::now()) {
             Ok(decided) => decided,
-            Err(refused @ (Refused::Diverged(..) | Refused::Illegal(_))) => {
+            Err(refused @ (Refused::Diverged(..) | Refused::TooManySteps | Refused::Illegal(_))) => {
                 return Err(Stop::Failed(refused.to_failure()));
             }
             Err(refused) => return Ok(Reply::Refused(refused.to_failure())),

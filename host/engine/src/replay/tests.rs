@@ -182,10 +182,32 @@ fn the_thousand_and_first_step_is_refused() {
 
 #[test]
 fn a_cancelled_run_takes_nothing_more() {
-    let mut run = Run::new(at(0));
-    let entry = cancel(&run, "by hand", at(1)).expect("not over yet");
-    run.apply(&entry).expect("legal");
-    assert!(cancel(&run, "again", at(2)).is_err());
+    let (entry, index) = cancel(at(0), &[], "by hand", at(1)).expect("not over yet");
+    assert_eq!((index.status, index.ended_at), (crate::Status::Cancelled, Some(at(1))));
+    assert_eq!(cancel(at(0), &[entry], "again", at(2)), None);
+}
+
+#[test]
+fn a_journal_that_does_not_fold_can_still_be_ended() {
+    let odd = [Entry::Started { at: at(1) }, Entry::SleepEnded { step: key("a"), at: at(2) }];
+    assert!(Run::fold(at(0), &odd).is_err());
+    let (_, index) = cancel(at(0), &odd, "by hand", at(3)).expect("can be ended");
+    assert_eq!((index.status, index.started_at), (crate::Status::Cancelled, Some(at(1))));
+    let (_, index) = give_up(&odd, Failure::new("E", "m"), at(3));
+    assert_eq!((index.status, index.wake_at), (crate::Status::Failed, None));
+}
+
+#[test]
+fn a_refused_list_begins_none_of_its_sleeps() {
+    let mut world = World::new();
+    let mut pass = world.pass();
+    let before = pass.run().clone();
+    let year = 367 * 86_400_000;
+    let refused = pass.ask(&[sleep("a", 0), sleep("b", year)], at(world.now));
+    assert!(matches!(refused, Err(Refused::TooLong(_))), "{refused:?}");
+    assert_eq!(*pass.run(), before);
+    let many: Vec<_> = (0..=limits::STEPS_PER_RUN).map(|_| run("a")).collect();
+    assert_eq!(pass.ask(&many, at(world.now)), Err(Refused::TooManySteps));
 }
 
 /// A random guest: for each question, which steps, and how an attempt ends.
@@ -225,8 +247,10 @@ proptest! {
                         false => sleep(&format!("s{n}"), u64::from(*n) * 7),
                     };
                     let calls: Vec<_> = list.iter().map(call).collect();
-                    if let Ok((_, entries)) = pass.ask(&calls, at(world.now)) {
-                        world.journal.extend(entries);
+                    let before = pass.run().clone();
+                    match pass.ask(&calls, at(world.now)) {
+                        Ok((_, entries)) => world.journal.extend(entries),
+                        Err(_) => prop_assert_eq!(pass.run(), &before, "a refusal changed the run"),
                     }
                 }
                 Move::Succeed | Move::Fail(_) if pass.open_attempt().is_none() => {}

@@ -12,10 +12,9 @@ mod writer;
 mod writes;
 
 use super::*;
-use fs4::fs_std::FileExt;
 use reads::Readers;
 use rusqlite::{Connection, ErrorCode};
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::Duration;
 use writer::Writer;
@@ -26,6 +25,9 @@ const BUSY: Duration = Duration::from_secs(2);
 /// Pages in the write-ahead log before they are copied back: 16 MB, so that the copy
 /// happens seldom and stays short.
 const CHECKPOINT_PAGES: u32 = 4_000;
+
+/// Locked for as long as a host has the folder.
+const LOCK_FILE: &str = "pawl.lock";
 
 /// Each connection's own cache. The system's page cache is behind it, and five of
 /// these are part of what the host weighs.
@@ -39,16 +41,27 @@ pub struct Sqlite {
     _lock: File,
 }
 
+/// Whether a living host has this data folder. One that keeps nothing there (a store in
+/// memory) cannot be told from one.
+pub fn is_in_use(folder: &Path) -> bool {
+    match File::open(folder.join(LOCK_FILE)) {
+        Ok(lock) => lock.try_lock_shared().is_err(),
+        Err(_) => true,
+    }
+}
+
 impl Sqlite {
     /// Opens the store in this folder, making what is missing.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let io = |e: std::io::Error| StoreError::Unavailable(format!("{}: {e}", folder.display()));
         std::fs::create_dir_all(folder).map_err(io)?;
-        let lock = File::create(folder.join("pawl.lock")).map_err(io)?;
-        if !lock.try_lock_exclusive().map_err(io)? {
-            let why = format!("another pawl uses the data folder {}", folder.display());
-            return Err(StoreError::Unavailable(why));
-        }
+        let lock = File::create(folder.join(LOCK_FILE)).map_err(io)?;
+        lock.try_lock().map_err(|e| match e {
+            TryLockError::WouldBlock => {
+                StoreError::Unavailable(format!("another pawl uses the data folder {}", folder.display()))
+            }
+            TryLockError::Error(e) => io(e),
+        })?;
         let path = folder.join("pawl.db");
         let mut db = connect(&path)?;
         schema::migrate(&mut db)?;
@@ -56,9 +69,40 @@ impl Sqlite {
         Ok(Self { writer, readers: Readers::open(&path)?, _lock: lock })
     }
 
+    /// The runs that could be read. An unreadable one must not keep the others waiting:
+    /// it is left, and not looked at again before a restart.
+    async fn usable(&self, loaded: Vec<Loaded>) -> Vec<Claimed> {
+        let mut usable = Vec::with_capacity(loaded.len());
+        for run in loaded {
+            match run {
+                Ok(run) => usable.push(run),
+                Err((claim, e @ (StoreError::Corrupt(_) | StoreError::NotFound))) => {
+                    tracing::error!(run = %claim.run, error = %e, "a run cannot be read: skipped until a restart");
+                    let end = move |_: &Connection, state: &mut state::State| {
+                        state.claims.end(&claim);
+                        Ok(())
+                    };
+                    let _writer_has_ended = self.writer.between(end).await;
+                }
+                Err((claim, e)) => {
+                    tracing::error!(run = %claim.run, error = %e, "a run cannot be read now");
+                    self.release(&claim).await;
+                }
+            }
+        }
+        usable
+    }
+
     async fn held(&self) -> Result<Vec<RunId>, StoreError> {
         self.writer.between(|_, state| Ok(state.claims.runs().cloned().collect())).await
     }
+}
+
+/// A claimed run, or the claim whose run cannot be read.
+type Loaded = Result<Claimed, (Claim, StoreError)>;
+
+fn load(db: &Connection, claim: Claim) -> Loaded {
+    reads::claimed(db, claim.clone()).map_err(|e| (claim, e))
 }
 
 fn connect(path: &Path) -> Result<Connection, StoreError> {
@@ -122,16 +166,37 @@ impl Store for Sqlite {
     }
 
     async fn claim(&self, ask: Ask) -> Result<Vec<Claimed>, StoreError> {
-        self.writer.between(move |db, state| claim(db, state, &ask)).await
+        let claims = self.writer.between(move |db, state| claim(db, state, &ask)).await?;
+        if claims.is_empty() {
+            return Ok(Vec::new());
+        }
+        let taken = claims.clone();
+        let loaded = self.readers.read(move |db| Ok(claims.into_iter().map(|c| load(db, c)).collect())).await;
+        match loaded {
+            Ok(loaded) => Ok(self.usable(loaded).await),
+            Err(e) => {
+                for claim in taken {
+                    self.release(&claim).await;
+                }
+                Err(e)
+            }
+        }
     }
 
     async fn seize(&self, run: &RunId) -> Result<Option<Claimed>, StoreError> {
         let run = run.clone();
         let seize = move |db: &Connection, state: &mut state::State| {
-            let status = reads::run(db, &run)?.index.status;
-            if status.is_final() { Ok(None) } else { writes::load(db, state, &run).map(Some) }
+            let row = reads::run(db, &run)?;
+            Ok((!row.index.status.is_final()).then(|| state.claims.take(&run, &row.function)))
         };
-        self.writer.between(seize).await
+        let Some(claim) = self.writer.between(seize).await? else { return Ok(None) };
+        match self.readers.read(move |db| Ok(load(db, claim))).await? {
+            Ok(claimed) => Ok(Some(claimed)),
+            Err((claim, e)) => {
+                self.release(&claim).await;
+                Err(e)
+            }
+        }
     }
 
     async fn commit(&self, claim: &Claim, commit: Commit) -> Result<(), StoreError> {
@@ -165,14 +230,22 @@ impl Store for Sqlite {
             let sql = "SELECT function, ready_at FROM queue WHERE run = ?1";
             let place = rows::first(db, sql, [claim.run.as_str()], |row| {
                 Ok((row.get::<_, String>(0).map_err(error)?, row.get::<_, i64>(1).map_err(error)?))
-            })?;
-            if let Some((function, ready_at)) = place {
-                state.back_to(&FunctionId::new(function), ready_at, &claim.run);
+            });
+            match place {
+                Ok(Some((function, ready_at))) => {
+                    state.back_to(&FunctionId::new(function), ready_at, &claim.run);
+                }
+                Ok(None) => {}
+                // wherever it stands: the queue is walked from its beginning again
+                Err(e) => {
+                    state.back_to_the_beginning();
+                    return Err(e);
+                }
             }
             Ok(())
         };
         if let Err(e) = self.writer.between(release).await {
-            tracing::error!(error = %e, "a claim could not be given back: its run waits for a restart");
+            tracing::error!(error = %e, "the place of a run in the queue could not be read");
         }
     }
 
@@ -252,7 +325,7 @@ impl Store for Sqlite {
 }
 
 /// Functions take turns: each gives one run a round, until enough are claimed.
-fn claim(db: &Connection, state: &mut state::State, ask: &Ask) -> Result<Vec<Claimed>, StoreError> {
+fn claim(db: &Connection, state: &mut state::State, ask: &Ask) -> Result<Vec<Claim>, StoreError> {
     let mut functions = writes::queued_functions(db)?;
     let after = functions.iter().position(|f| Some(f.as_str()) > state.turn.as_deref()).unwrap_or(0);
     functions.rotate_left(after);

@@ -2,7 +2,7 @@
 //! writer nor make it wait.
 
 use super::{error, rows};
-use crate::store::{Deployment, EventFilter, RunFilter, RunRow, Source, StoreError};
+use crate::store::{Claim, Claimed, Deployment, EventFilter, RunFilter, RunRow, Source, StoreError};
 use pawl_engine::event::Event;
 use pawl_engine::index::Status;
 use pawl_engine::{DeploymentId, RunId, Timestamp};
@@ -85,7 +85,7 @@ pub(super) fn runs_sql(filter: &RunFilter) -> (String, Option<Status>) {
             wanted.push("(r.id IN (SELECT value FROM json_each(:held)))");
             plain = None;
         }
-        Some(_) => wanted.push("r.status = :status"),
+        Some(_) => wanted.push("r.status = :status AND r.id NOT IN (SELECT value FROM json_each(:held))"),
         None => {}
     }
     wanted.push(if filter.function.is_some() { "r.function = :function" } else { "(:function IS NULL)" });
@@ -112,6 +112,22 @@ pub(super) fn run(db: &Connection, id: &RunId) -> Result<RunRow, StoreError> {
     let mut run = rows::first(&db, &sql, [id.as_str()], rows::run)?.ok_or(StoreError::NotFound)?;
     run.journal = rows::journal(&db, id)?;
     Ok(run)
+}
+
+/// All that belongs to a claimed run. Only its claim holder changes any of it.
+pub(super) fn claimed(db: &Connection, claim: Claim) -> Result<Claimed, StoreError> {
+    let run = run(db, &claim.run)?;
+    let sql = format!("SELECT {} FROM events e WHERE e.id = ?1", rows::EVENT);
+    let event = rows::first(db, &sql, [run.event.as_str()], rows::event)?.ok_or(StoreError::NotFound)?;
+    Ok(Claimed {
+        claim,
+        function: run.function,
+        deployment: run.deployment,
+        event,
+        created_at: run.created_at,
+        journal: run.journal,
+        index: run.index,
+    })
 }
 
 /// Events by filter, newest first.

@@ -28,6 +28,11 @@ impl State {
         self.cursors.insert(function.clone(), (ready_at, run.as_str().to_owned()));
     }
 
+    /// Nothing is known of the queues any more.
+    pub(super) fn back_to_the_beginning(&mut self) {
+        self.cursors.clear();
+    }
+
     /// An unclaimed run stands at this place: the cursor must not be beyond it.
     pub(super) fn back_to(&mut self, function: &FunctionId, ready_at: i64, run: &RunId) {
         if self.cursor(function) >= (ready_at, run.as_str().to_owned()) {

@@ -2,7 +2,7 @@
 
 use super::state::State;
 use super::{error, rows};
-use crate::store::{Accept, Accepted, Claim, Claimed, Commit, Deploy, NewRun, StoreError, Then};
+use crate::store::{Accept, Accepted, Claim, Commit, Deploy, NewRun, StoreError, Then};
 use pawl_engine::event::Event;
 use pawl_engine::index::Index;
 use pawl_engine::{EventId, FunctionId, RunId, limits};
@@ -120,7 +120,7 @@ pub(super) fn claim_of(
     function: &FunctionId,
     now: i64,
     max: usize,
-) -> Result<Vec<Claimed>, StoreError> {
+) -> Result<Vec<Claim>, StoreError> {
     let mut claimed = Vec::new();
     while claimed.len() < max {
         let (after, run) = state.cursor(function);
@@ -135,38 +135,12 @@ pub(super) fn claim_of(
         for (ready_at, run) in found {
             let run = RunId::new(run);
             if !state.claims.is_held(&run) {
-                match load(db, state, &run) {
-                    Ok(run) => claimed.push(run),
-                    // one unreadable run must not keep the others waiting
-                    Err(e @ (StoreError::Corrupt(_) | StoreError::NotFound)) => {
-                        tracing::error!(run = %run, error = %e, "a run cannot be read: skipped until a restart");
-                    }
-                    Err(e) if claimed.is_empty() => return Err(e),
-                    Err(_) => return Ok(claimed),
-                }
+                claimed.push(state.claims.take(&run, function));
             }
             state.advance(function, ready_at, &run);
         }
     }
     Ok(claimed)
-}
-
-/// Takes a run with all that belongs to it.
-pub(super) fn load(db: &Connection, state: &mut State, run: &RunId) -> Result<Claimed, StoreError> {
-    let sql = format!("SELECT {} FROM runs r JOIN events e ON e.id = r.event WHERE r.id = ?1", rows::RUN);
-    let row = rows::first(db, &sql, [run.as_str()], rows::run)?.ok_or(StoreError::NotFound)?;
-    let sql = format!("SELECT {} FROM events e WHERE e.id = ?1", rows::EVENT);
-    let event = rows::first(db, &sql, [row.event.as_str()], rows::event)?.ok_or(StoreError::NotFound)?;
-    let journal = rows::journal(db, run)?;
-    Ok(Claimed {
-        claim: state.claims.take(run, &row.function),
-        function: row.function,
-        deployment: row.deployment,
-        event,
-        created_at: row.created_at,
-        journal,
-        index: row.index,
-    })
 }
 
 /// Keeps a deployment and makes it what its source offers.
