@@ -19,6 +19,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+pub use crate::store::sqlite::is_in_use;
+
 /// The file in the data folder that tells where a running host listens.
 pub const ADDR_FILE: &str = "addr";
 

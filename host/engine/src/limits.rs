@@ -20,7 +20,8 @@ pub const EVENT_NAME_CHARS: usize = 512;
 /// Bytes of an id that the event's sender chose.
 pub const SENDER_ID_BYTES: usize = 512;
 
-/// The longest sleep: a year and a day, as Inngest has it.
+/// The longest sleep: a year and a day, as Inngest has it. A sleep until a moment is
+/// measured from the run's start, which is the same in every pass.
 pub const SLEEP: Span = Span::from_days(366);
 
 /// Tries after the first that a function or a step may ask for.

@@ -120,7 +120,7 @@ pub enum Refused {
     #[error("an empty list of steps")]
     Nothing,
     /// A sleep beyond the limit.
-    #[error("step `{0}` would sleep for more than 366 days")]
+    #[error("step `{0}` would sleep for more than 366 days, or to more than 366 days after the run's start")]
     TooLong(StepKey),
     /// An attempt ended that was not open.
     #[error("no attempt is open")]
@@ -310,6 +310,7 @@ impl Replay {
                 taken.insert((&call.id, occurrence));
             }
             self.check_kind(&key, call.op)?;
+            self.check_length(&key, call.op)?;
             keys.push(key);
         }
         let new = keys.iter().filter(|k| !self.run.steps.contains_key(k)).count();
@@ -330,6 +331,17 @@ impl Replay {
             Some(Step::Retrying { .. } | Step::Completed(_) | Step::Failed(_)) => "run",
         };
         if asked == recorded { Ok(()) } else { Err(Refused::Diverged(key.clone(), recorded, asked)) }
+    }
+
+    /// By the run's start and not by the time of the question: what one pass is refused,
+    /// every pass is.
+    fn check_length(&self, key: &StepKey, op: Op) -> Result<(), Refused> {
+        let span = match op {
+            Op::Run(_) => return Ok(()),
+            Op::Sleep(span) => span,
+            Op::SleepUntil(at) => at - self.run.started_at.unwrap_or(at),
+        };
+        if span > limits::SLEEP { Err(Refused::TooLong(key.clone())) } else { Ok(()) }
     }
 
     fn first_settled(&self, keys: &[StepKey]) -> Option<usize> {
@@ -356,7 +368,6 @@ impl Replay {
         keys: &[StepKey],
         now: Timestamp,
     ) -> Result<Vec<Entry>, Refused> {
-        // all are looked at before the first is folded: a refusal changes nothing
         let mut begun = Vec::new();
         for (call, key) in calls.iter().zip(keys) {
             let until = match call.op {
@@ -364,9 +375,6 @@ impl Replay {
                 Op::Sleep(span) => now + span,
                 Op::SleepUntil(at) => at,
             };
-            if until - now > limits::SLEEP {
-                return Err(Refused::TooLong(key.clone()));
-            }
             if !self.run.steps.contains_key(key) {
                 begun.push(Entry::SleepStarted { step: key.clone(), at: now, until });
             }

@@ -1,7 +1,6 @@
 //! A running host, as commands talk to it.
 
-use crate::app::ADDR_FILE;
-use crate::store::sqlite::is_in_use;
+use crate::app::{ADDR_FILE, is_in_use};
 use anyhow::{Context, bail};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;

@@ -68,7 +68,7 @@ impl File {
         };
         // the error's own text would show the line, which may hold a secret
         toml::from_str(&text).map_err(|e| {
-            let line = e.span().map(|span| text[..span.start].lines().count().max(1));
+            let line = e.span().map(|span| text[..span.start].matches('\n').count() + 1);
             let line = line.map(|n| format!(", line {n}")).unwrap_or_default();
             format!("{}{line}: {}", path.display(), e.message())
         })

@@ -206,6 +206,11 @@ fn a_refused_list_begins_none_of_its_sleeps() {
     let refused = pass.ask(&[sleep("a", 0), sleep("b", year)], at(world.now));
     assert!(matches!(refused, Err(Refused::TooLong(_))), "{refused:?}");
     assert_eq!(*pass.run(), before);
+    // in a replay as well, where one of them is recorded
+    world.ask(&mut pass, &[sleep("a", 0)]);
+    let mut pass = world.pass();
+    let refused = pass.ask(&[sleep("a", 0), sleep("b", year)], at(world.now));
+    assert!(matches!(refused, Err(Refused::TooLong(_))), "{refused:?}");
     let many: Vec<_> = (0..=limits::STEPS_PER_RUN).map(|_| run("a")).collect();
     assert_eq!(pass.ask(&many, at(world.now)), Err(Refused::TooManySteps));
 }
