@@ -7,7 +7,7 @@ use crate::clock;
 use crate::runtime::{Ending, Input, Plugin, Stop};
 use crate::store::{Claim, Claimed, Commit, StoreError, Then};
 use pawl_engine::replay::{self, Replay, Rules};
-use pawl_engine::{Failure, Manifest, Run};
+use pawl_engine::{Failure, Manifest, Phase, Run};
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
@@ -20,6 +20,8 @@ enum Next {
 /// Carries the run. Whatever could not be recorded is done again later.
 pub(super) async fn carry(worker: &Worker, claimed: Claimed) {
     let stop = match Run::fold(claimed.created_at, &claimed.journal) {
+        // cancelled between its claim and its loading: somebody else has ended it
+        Ok(run) if matches!(run.phase, Phase::Finished(_)) => Stop::Fenced,
         Ok(run) => passes(worker, &claimed, run).await,
         Err(e) => Stop::Failed(Failure::new("UnreadableJournal", e.to_string())),
     };

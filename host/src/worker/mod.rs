@@ -102,9 +102,11 @@ impl Worker {
     async fn carry(&self, run: Claimed, abort: &CancellationToken) {
         let claim = run.claim.clone();
         tokio::select! {
-            () = attempt::carry(self, run) => {}
+            // in this order: not a line of a run's code after it was cancelled
+            biased;
             () = claim.revoked.cancelled() => {}
             () = abort.cancelled() => {}
+            () = attempt::carry(self, run) => {}
         }
     }
 

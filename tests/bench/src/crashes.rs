@@ -12,10 +12,7 @@ use std::time::Duration;
 pub(crate) async fn measure() -> anyhow::Result<Vec<Figure>> {
     let setup = Setup::dev().guests(&["steps"]).env("PAWL_LOG", "warn");
     let mut host = setup.env("PAWL_SLOTS", "64").start().await;
-    let mut figures = Vec::new();
-    if let Some(figure) = fsyncs(&host).await? {
-        figures.push(figure);
-    }
+    let mut figures = fsyncs(&host).await?;
     let long = host.send("test/ten-steps", json!({"n": 900})).await;
     host.wait_for(&long, "ten-steps", "Running").await;
     host.kill();
@@ -39,9 +36,47 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// fsyncs of a run of steps alone, counted by strace where it is installed.
-async fn fsyncs(host: &Host) -> anyhow::Result<Option<Figure>> {
-    const STEPS: usize = 200;
+/// fsyncs a step, counted by strace where it is installed: alone and under load.
+async fn fsyncs(host: &Host) -> anyhow::Result<Vec<Figure>> {
+    const ALONE: usize = 200;
+    const RUNS: usize = 200;
+    let one = async {
+        let event = host.send("test/ten-steps", json!({"n": ALONE})).await;
+        host.wait_for(&event, "ten-steps", "Completed").await;
+    };
+    let Some(alone) = counted(host, one).await? else {
+        println!("  (strace is not installed: fsyncs are not counted)");
+        return Ok(Vec::new());
+    };
+    let many = async {
+        let event = json!({"name": "test/ten-steps", "data": {"n": 10}});
+        let events = serde_json::Value::Array(vec![event; RUNS]).to_string();
+        let ids = host.post("/e/bench", events).await.expect(200).json()["ids"].clone();
+        for id in ids.as_array().into_iter().flatten() {
+            host.wait_for(id.as_str().unwrap_or_default(), "ten-steps", "Completed").await;
+        }
+    };
+    let under_load = counted(host, many).await?.unwrap_or_default();
+    let alone = alone as f64 / ALONE as f64;
+    let under_load = under_load as f64 / (RUNS * 10) as f64;
+    Ok(vec![
+        Figure::new(
+            format!("fsyncs a step, a run of {ALONE} steps alone (event, claim and end included)"),
+            format!("{alone:.2}"),
+            "1, and what the event and the end need",
+            Some(alone < 1.1),
+        ),
+        Figure::new(
+            format!("fsyncs a step, {RUNS} runs of 10 steps at once, their events and ends included"),
+            format!("{under_load:.3}"),
+            "far fewer than 1",
+            Some(under_load < 0.25),
+        ),
+    ])
+}
+
+/// How often the host waits for the disk during this work; `None` without strace.
+async fn counted(host: &Host, work: impl Future<Output = ()>) -> anyhow::Result<Option<usize>> {
     let folder = tempfile::tempdir()?;
     let log = folder.path().join("strace");
     let strace = Command::new("strace")
@@ -51,24 +86,13 @@ async fn fsyncs(host: &Host) -> anyhow::Result<Option<Figure>> {
         .stdin(Stdio::null())
         .stderr(Stdio::piped())
         .spawn();
-    let Ok(mut strace) = strace else {
-        println!("  (strace is not installed: fsyncs are not counted)");
-        return Ok(None);
-    };
+    let Ok(mut strace) = strace else { return Ok(None) };
     // it says so once it is attached
     let mut said = [0; 1];
     std::io::Read::read_exact(strace.stderr.as_mut().context("its output")?, &mut said)?;
-    let event = host.send("test/ten-steps", json!({"n": STEPS})).await;
-    host.wait_for(&event, "ten-steps", "Completed").await;
+    work.await;
     strace.kill()?;
     strace.wait()?;
     let text = std::fs::read_to_string(&log)?;
-    let syncs = text.lines().filter(|l| l.contains("sync(") && !l.contains("resumed")).count();
-    let each = syncs as f64 / STEPS as f64;
-    Ok(Some(Figure::new(
-        format!("fsyncs a step, a run of {STEPS} steps alone (event, claim and end included)"),
-        format!("{each:.2}"),
-        "1, and what the event and the end need",
-        Some(each < 1.1),
-    )))
+    Ok(Some(text.lines().filter(|l| l.contains("sync(") && !l.contains("resumed")).count()))
 }

@@ -9,7 +9,6 @@ use pawl::store::{Accept, Ask, Claimed, Commit, Deploy, NewRun, Store, Then};
 use pawl_engine::{
     DeploymentId, Entry, Event, EventId, FunctionId, Index, Outcome, Payload, Run, RunId, StepKey, Timestamp,
 };
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -115,7 +114,7 @@ async fn cost(folder: &Path) -> anyhow::Result<Cost> {
     let before = cpu_us()?;
     for _ in 0..ROUNDS {
         store.accept((0..AT_ONCE).map(|_| accept()).collect()).await?;
-        let ask = Ask { now: T, max: AT_ONCE, limits: BTreeMap::new() };
+        let ask = Ask { now: T, max: AT_ONCE, limits: Arc::default() };
         let from = now();
         let claimed = store.claim(ask).await?;
         claim.push(from.elapsed());
