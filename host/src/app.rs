@@ -48,6 +48,7 @@ pub async fn run(
     let catalog = Catalog::open(store.clone(), runtime.clone(), config.grants).await?;
     let mut watch = Watch::new(catalog.clone(), config.functions);
     watch.look_at_all().await;
+    catalog.tell_grants();
 
     let wake = Arc::new(Notify::new());
     let intake = Intake::new(store.clone(), catalog.clone(), wake.clone());
@@ -93,13 +94,17 @@ pub async fn run(
 }
 
 /// Makes the data folder for its owner alone: it holds people's data, and compiled code
-/// that is executed.
+/// that is executed. One that somebody else made stays as it is, and that is said.
 fn make_private(folder: &Path) -> anyhow::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.with_context(|| {
-        format!("the data folder {} cannot be made (--data names another)", folder.display())
-    })
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+    let fault = || format!("the data folder {} cannot be made (--data names another)", folder.display());
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(fault)?;
+    let mode = std::fs::metadata(folder).with_context(fault)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        let folder = folder.display();
+        tracing::warn!("others on this machine can look into the data folder: chmod 700 {folder}");
+    }
+    Ok(())
 }
 
 /// Written beside and renamed, so that nobody reads half an address.

@@ -52,7 +52,7 @@ pub struct Flags {
     /// Memory of one instance, in MB [pawl.toml: limits.memory] [default: 256]
     #[arg(long, value_name = "MB", env = "PAWL_MEMORY")]
     pub memory: Option<usize>,
-    /// Processor time that a step may use without an end [pawl.toml: limits.step_cpu] [default: 60s]
+    /// Processor time without a call to the host, of a step or between steps [pawl.toml: limits.step_cpu] [default: 60s]
     #[arg(long, value_name = "TIME", env = "PAWL_STEP_CPU", value_parser = humantime::parse_duration)]
     pub step_cpu: Option<Duration>,
     /// A fixed time between tries, in place of 15s, 30s, 1m, … [pawl.toml: retry_interval]
@@ -116,6 +116,13 @@ struct Loading<'a> {
 }
 
 impl Config {
+    /// Where the settings file says that a host listens and keeps its data; for commands
+    /// that look for one.
+    pub fn whereabouts() -> (Option<String>, Option<PathBuf>) {
+        let path = std::env::var_os("PAWL_CONFIG").map(PathBuf::from);
+        File::read(path.as_deref()).map(|file| (file.addr, file.data)).unwrap_or_default()
+    }
+
     /// From flags (which already hold what clap takes from the environment), the
     /// settings file and the rest of the environment.
     pub fn load(mode: Mode, flags: Flags, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, BadConfig> {
@@ -266,6 +273,9 @@ impl Loading<'_> {
             }
         }
         let set = |name: &str| (self.env)(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
+        if set("INSTANT_APP_ID").is_none() && set("INSTANT_ADMIN_TOKEN").is_some() {
+            self.wrong.push("INSTANT_ADMIN_TOKEN is set and INSTANT_APP_ID is not: set both or none".into());
+        }
         if let Some(app) = set("INSTANT_APP_ID") {
             settings.insert("INSTANT_APP_ID".into(), app);
             let uri = set("INSTANT_API_URI").unwrap_or_else(|| INSTANT_API_URI.into());

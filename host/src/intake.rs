@@ -22,7 +22,7 @@ pub struct Intake {
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     /// The run is over.
-    #[error("the run has ended already")]
+    #[error("the run has ended already; `pawl runs rerun ID` starts another for the same event")]
     Ended,
     /// The function is not there any more.
     #[error("function `{0}` is not deployed any more")]

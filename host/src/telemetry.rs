@@ -20,3 +20,9 @@ pub fn start(mode: Mode, filter: &str) -> Result<(), String> {
     };
     started.map_err(|e| e.to_string())
 }
+
+/// A text from outside in one line: a guest's message must not look like a line of ours.
+pub(crate) fn one_line(text: &str) -> String {
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(escaped).collect()
+}

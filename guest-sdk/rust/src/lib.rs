@@ -32,7 +32,8 @@
 //! ```
 //!
 //! Such a crate is a `cdylib` for `wasm32-unknown-unknown`; what cargo builds is what
-//! the host loads. There is no clock, no file and no network but what this crate offers.
+//! the host loads. There is no clock ([`system`]), no file and no network ([`http`]) but
+//! what this crate offers.
 
 // What the macros write says `::pawl`, in the tests of this crate as well.
 #[cfg(test)]
@@ -49,6 +50,7 @@ mod log;
 pub mod settings;
 mod span;
 mod step;
+pub mod system;
 mod time;
 
 pub use error::{Error, OrNoRetry};

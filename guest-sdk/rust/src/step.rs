@@ -107,7 +107,7 @@ impl Step {
     /// # Ok(()) }
     /// ```
     pub fn task<'a>(&self, id: &'a str) -> Task<'a> {
-        Task { id, name: None, timeout: None, options: RunOptions { timeout: None, retries: None } }
+        Task { id, timeout: None, options: RunOptions { timeout: None, retries: None } }
     }
 
     /// Waits, at no cost: a sleeping run holds no memory. At most 366 days.
@@ -137,18 +137,11 @@ impl Step {
 #[must_use = "a task does nothing until it is run"]
 pub struct Task<'a> {
     id: &'a str,
-    name: Option<&'a str>,
     timeout: Option<Result<u64>>,
     options: RunOptions,
 }
 
 impl<'a> Task<'a> {
-    /// What people see in place of the id.
-    pub fn name(mut self, name: &'a str) -> Self {
-        self.name = Some(name);
-        self
-    }
-
     /// One try's time limit, in place of the function's `step_timeout`.
     pub fn timeout(mut self, span: impl IntoSpan) -> Self {
         self.timeout = Some(span.into_millis());
@@ -182,7 +175,7 @@ impl<'a> Task<'a> {
     fn request(mut self) -> Result<Request> {
         self.options.timeout = self.timeout.transpose()?;
         let op = Operation::Run(self.options);
-        Ok(Request { id: self.id.to_owned(), name: self.name.map(str::to_owned), op })
+        Ok(Request { id: self.id.to_owned(), name: None, op })
     }
 }
 
@@ -306,12 +299,9 @@ mod tests {
             attempt: 0,
             now: Timestamp::from_millis(0),
         };
-        let request = step.task("a").name("A").timeout("10m").retries(5).request().expect("valid");
+        let request = step.task("a").timeout("10m").retries(5).request().expect("valid");
         let Operation::Run(options) = request.op else { panic!("a run") };
-        assert_eq!(
-            (options.timeout, options.retries, request.name.as_deref()),
-            (Some(600_000), Some(5), Some("A"))
-        );
+        assert_eq!((options.timeout, options.retries), (Some(600_000), Some(5)));
         assert!(step.task("a").timeout("later").request().is_err_and(|e| e.name() == "InvalidDuration"));
     }
 }

@@ -14,6 +14,8 @@ wasmtime::component::bindgen!({
         "pawl:workflow/step.[drop]attempt": trappable,
         "pawl:workflow/log.log": trappable,
         "pawl:workflow/settings.get": trappable,
+        "pawl:workflow/system.now": trappable,
+        "pawl:workflow/system.random": trappable,
         "wasi:keyvalue/store.open": trappable,
         "wasi:keyvalue/store.[drop]bucket": trappable,
         default: async | trappable,

@@ -75,6 +75,9 @@ pub enum BadEvent {
     /// The sender's id is empty or too long.
     #[error("event id has {0} bytes; it needs 1 to {max}", max = limits::SENDER_ID_BYTES)]
     OddId(usize),
+    /// The sender's id has control characters.
+    #[error("event id has control characters")]
+    UnprintableId,
 }
 
 /// Prefixes that senders may not use: what the host itself says.
@@ -112,6 +115,7 @@ impl NewEvent {
             Some(s) if s.id.is_empty() || s.id.len() > limits::SENDER_ID_BYTES => {
                 Err(BadEvent::OddId(s.id.len()))
             }
+            Some(s) if s.id.chars().any(char::is_control) => Err(BadEvent::UnprintableId),
             _ => Ok(self),
         }
     }

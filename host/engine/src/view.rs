@@ -58,6 +58,8 @@ pub enum StepStatus {
     Completed,
     /// Out of tries.
     Failed,
+    /// The run ended before it was settled.
+    Cancelled,
 }
 
 impl OpView {
@@ -78,6 +80,7 @@ impl StepStatus {
             Self::Retrying => "Retrying",
             Self::Completed => "Completed",
             Self::Failed => "Failed",
+            Self::Cancelled => "Cancelled",
         }
     }
 }
@@ -114,10 +117,12 @@ pub fn steps(journal: &[Entry]) -> Vec<StepView> {
                 (view.status, view.ended_at, view.wake_at) = (StepStatus::Failed, Some(*at), None);
                 view.error = Some(failure.clone());
             }
-            Entry::Started { .. }
-            | Entry::TryFailed { .. }
-            | Entry::Parked { .. }
-            | Entry::Finished { .. } => {}
+            Entry::Finished { at, .. } => {
+                for view in steps.iter_mut().filter(|view| view.ended_at.is_none()) {
+                    (view.status, view.ended_at, view.wake_at) = (StepStatus::Cancelled, Some(*at), None);
+                }
+            }
+            Entry::Started { .. } | Entry::TryFailed { .. } | Entry::Parked { .. } => {}
         }
     }
     steps
@@ -208,5 +213,16 @@ mod tests {
         assert_eq!((step.started_at, step.ended_at), (at(2), Some(at(12))));
         let tries: Vec<_> = step.attempts.iter().map(|a| (a.number, a.error.is_some())).collect();
         assert_eq!(tries, [(0, true), (1, false)]);
+    }
+
+    #[test]
+    fn a_sleep_of_a_run_that_was_cancelled_is_over() {
+        let journal = [
+            Entry::Started { at: at(1) },
+            Entry::SleepStarted { step: key("nap"), at: at(2), until: at(99) },
+            Entry::Finished { at: at(5), outcome: Outcome::Cancelled("by hand".into()) },
+        ];
+        let [step] = steps(&journal).try_into().expect("one step");
+        assert_eq!((step.status, step.ended_at, step.wake_at), (StepStatus::Cancelled, Some(at(5)), None));
     }
 }

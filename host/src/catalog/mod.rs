@@ -10,6 +10,7 @@ use crate::{clock, store};
 use arc_swap::ArcSwap;
 use pawl_engine::{DeploymentId, FunctionId, Manifest};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
 
@@ -102,6 +103,8 @@ pub struct Catalog {
     deploying: Semaphore,
     /// One plugin at a time is brought back: many runs may want the same one at once.
     loading: Semaphore,
+    /// What there was at the start has been told; from then on each deployment is.
+    is_told: AtomicBool,
 }
 
 impl Catalog {
@@ -119,6 +122,7 @@ impl Catalog {
             plugins: Mutex::default(),
             deploying: Semaphore::new(1),
             loading: Semaphore::new(1),
+            is_told: AtomicBool::new(false),
         });
         catalog.refresh().await?;
         Ok(catalog)
@@ -180,8 +184,11 @@ impl Catalog {
         self.keep(Arc::new(plugin));
         self.forgive(&source);
         self.refresh().await?;
-        tracing::info!(source, deployment = %deployed.id, functions = ?deployed.functions, "deployed");
-        self.tell_refused(&deployed.functions);
+        let functions = deployed.functions.iter().map(FunctionId::as_str).collect::<Vec<_>>().join(", ");
+        tracing::info!(source, deployment = %deployed.id, functions, "deployed");
+        if self.is_told.load(Ordering::Relaxed) {
+            self.tell_grants_of(&deployed.functions);
+        }
         Ok(deployed)
     }
 
@@ -291,15 +298,26 @@ impl Catalog {
         });
     }
 
-    fn tell_refused(&self, functions: &[FunctionId]) {
+    /// Says of every function what it may reach.
+    pub fn tell_grants(&self) {
+        self.is_told.store(true, Ordering::Relaxed);
+        let functions: Vec<_> = self.snapshot().functions.keys().cloned().collect();
+        self.tell_grants_of(&functions);
+    }
+
+    fn tell_grants_of(&self, functions: &[FunctionId]) {
         let snapshot = self.snapshot();
         for offer in functions.iter().filter_map(|id| snapshot.functions.get(id)) {
+            let (grant, refused) = self.grants.of(&offer.manifest);
             let function = &offer.manifest.id;
-            let wishes = &offer.manifest.wishes;
-            if !offer.refused.is_empty() {
-                tracing::warn!(%function, refused = ?offer.refused, "wishes that pawl.toml does not grant");
-            } else if !(wishes.hosts.is_empty() && wishes.settings.is_empty() && wishes.secrets.is_empty()) {
-                tracing::info!(%function, hosts = ?wishes.hosts, settings = ?wishes.settings, secrets = ?wishes.secrets, "granted as wished");
+            let granted = grant.names();
+            if !granted.is_empty() || !grant.unset.is_empty() {
+                let (granted, unset) = (granted.join(", "), grant.unset.join(", "));
+                tracing::info!(%function, granted, unset, "may reach what is granted");
+            }
+            if !refused.is_empty() {
+                let refused = refused.join(", ");
+                tracing::warn!(%function, refused, "wishes what [grants] in pawl.toml does not give");
             }
         }
     }

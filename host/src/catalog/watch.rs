@@ -17,6 +17,9 @@ use tokio_util::sync::CancellationToken;
 /// A file is read when it has not changed for so long: a copy may be under way.
 const SETTLE: Duration = Duration::from_millis(100);
 
+/// A file that is refused is called broken when it has not changed for so long.
+const COPIED: Duration = Duration::from_secs(1);
+
 /// Looks without being told, for file systems that tell nothing.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -71,7 +74,8 @@ impl Watch {
             if self.seen.get(path) == Some(stamp) || !has_settled(stamp) {
                 continue;
             }
-            match self.read(path, &gone).await {
+            match self.read(path, stamp, &gone).await {
+                Read::Unfinished => {}
                 Read::Done => {
                     self.failing.remove(path);
                     self.seen.insert(path.clone(), *stamp);
@@ -170,7 +174,7 @@ impl Watch {
         Ok(files.into_iter().filter_map(stamp).collect())
     }
 
-    async fn read(&self, path: &Path, gone: &[String]) -> Read {
+    async fn read(&self, path: &Path, stamp: &Stamp, gone: &[String]) -> Read {
         let source = source(path);
         let refused = |why: String| DeployError::Load(LoadError::NoComponent(why));
         let bytes = match tokio::fs::read(path).await {
@@ -191,6 +195,8 @@ impl Watch {
         };
         match deployed {
             Ok(_) => Read::Done,
+            // half a file, perhaps: a slow copy pauses
+            Err(DeployError::Load(_)) if !is_older(stamp, COPIED) => Read::Unfinished,
             Err(e) => {
                 self.catalog.report(&source, &e);
                 if matches!(e, DeployError::Store(_)) { Read::Again } else { Read::Done }
@@ -232,6 +238,8 @@ enum Read {
     Done,
     /// It has to be read again.
     Again,
+    /// It may still be growing.
+    Unfinished,
 }
 
 fn is_wasm(path: &Path) -> bool {
@@ -243,9 +251,14 @@ fn source(path: &Path) -> String {
     format!("file:{}", path.file_name().unwrap_or(path.as_os_str()).to_string_lossy())
 }
 
-fn has_settled((modified, _): &Stamp) -> bool {
+fn has_settled(stamp: &Stamp) -> bool {
+    is_older(stamp, SETTLE)
+}
+
+/// Whether a file has not changed for so long.
+fn is_older((modified, _): &Stamp, age: Duration) -> bool {
     let now =
         SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(clock::now().as_millis()).unwrap_or(0));
     // a time in the future is no reason to wait for it
-    now.duration_since(*modified).map_or(true, |age| age >= SETTLE)
+    now.duration_since(*modified).map_or(true, |since| since >= age)
 }

@@ -2,7 +2,6 @@
 
 use super::print;
 use crate::runtime::{Limits, Runtime};
-use anyhow::Context;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,7 +19,7 @@ pub(super) struct Args {
 /// Checks every file; fails when one is no plugin.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let runtime = Runtime::new(Limits { slots: 1, ..Limits::default() }, None)?;
-    let views: Vec<_> = args.files.iter().map(|file| inspect(&runtime, file)).collect::<Result<_, _>>()?;
+    let views: Vec<_> = args.files.iter().map(|file| inspect(&runtime, file)).collect();
     let all_good = views.iter().all(|v| v["error"].is_null());
     if args.json {
         print::json(&json!(views));
@@ -31,19 +30,22 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// What a file holds, or `error` and `code`.
-pub(super) fn inspect(runtime: &Runtime, file: &Path) -> anyhow::Result<Value> {
-    let bytes = std::fs::read(file).with_context(|| format!("{}", file.display()))?;
-    let file = file.display().to_string();
-    Ok(match runtime.inspect(&bytes) {
+pub(super) fn inspect(runtime: &Runtime, file: &Path) -> Value {
+    let name = file.display().to_string();
+    let bytes = match std::fs::read(file) {
+        Ok(bytes) => bytes,
+        Err(e) => return json!({"file": name, "error": e.to_string(), "code": "unreadable"}),
+    };
+    match runtime.inspect(&bytes) {
         Ok(found) => json!({
-            "file": file,
+            "file": name,
             "deployment": found.id,
             "size": found.size,
             "functions": found.manifests.iter().map(crate::http::manifest_view).collect::<Vec<_>>(),
             "imports": found.imports,
         }),
-        Err(e) => json!({"file": file, "error": e.to_string(), "code": e.code()}),
-    })
+        Err(e) => json!({"file": name, "error": e.to_string(), "code": e.code()}),
+    }
 }
 
 fn show(view: &Value) {

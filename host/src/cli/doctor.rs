@@ -95,12 +95,12 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let data = args.flags.data.clone();
     let config = Config::load(mode, args.flags, &|name| std::env::var(name).ok());
     let data = config.as_ref().ok().map(|c| c.data.clone()).or(data).unwrap_or_else(|| "./.pawl".into());
-    settings(&mut report, mode, &config);
-    if let Ok(config) = &config {
-        folders(&mut report, config);
-    }
     let remote = Remote::new(args.url, data, args.signing_key);
-    host(&mut report, &remote).await;
+    let is_running = host(&mut report, &remote).await;
+    settings(&mut report, mode, &config, is_running);
+    if let Ok(config) = &config {
+        folders(&mut report, config, is_running);
+    }
     if args.json {
         print::json(&as_json(&report));
     } else {
@@ -109,15 +109,22 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn settings(report: &mut Report, mode: Mode, config: &Result<Config, crate::config::BadConfig>) {
+/// The settings of this shell. A running host may have others: it has said so itself.
+fn settings(
+    report: &mut Report,
+    mode: Mode,
+    config: &Result<Config, crate::config::BadConfig>,
+    is_running: bool,
+) {
     match config {
         Ok(config) => {
-            report.good(Topic::SetUp, format!("the settings hold; {mode:?} would listen on {}", config.addr));
+            let text = format!("this shell's settings hold; {mode:?} would listen on {}", config.addr);
+            report.good(Topic::SetUp, text);
             for warning in &config.warnings {
                 let is_key = warning.contains("_KEY");
                 report.note(if is_key { Topic::InvalidSigningKey } else { Topic::SetUp }, warning);
             }
-            if config.stripe_secrets.is_empty() {
+            if config.stripe_secrets.is_empty() && !is_running {
                 let text = "STRIPE_WEBHOOK_SECRET is not set, so Stripe's webhooks are refused: take the endpoint's \
                             signing secret from Stripe's dashboard, or what `stripe listen` prints";
                 report.note(Topic::WebhookNotTriggering, text);
@@ -132,22 +139,31 @@ fn settings(report: &mut Report, mode: Mode, config: &Result<Config, crate::conf
     }
 }
 
-fn folders(report: &mut Report, config: &Config) {
+fn folders(report: &mut Report, config: &Config, is_running: bool) {
+    let data = config.data.display();
     let probe = config.data.join(".doctor");
-    match std::fs::create_dir_all(&config.data).and_then(|()| std::fs::write(&probe, b"")) {
+    match std::fs::write(&probe, b"") {
         Ok(()) => {
             let _gone = std::fs::remove_file(probe);
-            report.good(Topic::SetUp, format!("the data folder {} can be written", config.data.display()));
+            report.good(Topic::SetUp, format!("the data folder {data} can be written"));
         }
-        Err(e) => report.bad(
-            Topic::SetUp,
-            format!("the data folder {} cannot be written: {e}; --data names another", config.data.display()),
-        ),
+        // the host makes it, for its owner alone
+        Err(_) if !config.data.exists() => {
+            report.good(Topic::SetUp, format!("the data folder {data} will be made"));
+        }
+        Err(e) => {
+            let why = format!("the data folder {data} cannot be written: {e}; --data names another");
+            report.bad(Topic::SetUp, why);
+        }
     }
     let runtime = match Runtime::new(Limits { slots: 1, ..Limits::default() }, None) {
         Ok(runtime) => runtime,
         Err(e) => return report.bad(Topic::SetUp, format!("the sandbox does not start here: {e}")),
     };
+    if is_running {
+        // it may have been started with other folders, and has listed what it has
+        return;
+    }
     for path in &config.functions {
         functions_of(report, &runtime, path);
     }
@@ -168,39 +184,34 @@ fn functions_of(report: &mut Report, runtime: &Runtime, path: &Path) {
         report.note(Topic::FunctionNotFound, why);
     }
     for file in files {
-        match check::inspect(runtime, &file) {
-            Ok(view) if view["error"].is_null() => {
-                for function in view["functions"].as_array().into_iter().flatten() {
-                    let (id, on) = (print::text(&function["id"]), print::triggers(function));
-                    report.good(Topic::FunctionNotFound, format!("{}: {id} on {on}", file.display()));
-                    if function["retries"] == json!(0) {
-                        report.note(
-                            Topic::StepsNotRetrying,
-                            format!("{id} sets retries = 0: its steps run once"),
-                        );
-                    }
-                }
+        let view = check::inspect(runtime, &file);
+        if !view["error"].is_null() {
+            let why = print::text(&view["error"]);
+            report.bad(Topic::FunctionNotFound, format!("{} is refused: {why}", file.display()));
+        }
+        for function in view["functions"].as_array().into_iter().flatten() {
+            let (id, on) = (print::text(&function["id"]), print::triggers(function));
+            report.good(Topic::FunctionNotFound, format!("{}: {id} on {on}", file.display()));
+            if function["retries"] == json!(0) {
+                report.note(Topic::StepsNotRetrying, format!("{id} sets retries = 0: its steps run once"));
             }
-            Ok(view) => {
-                let why = print::text(&view["error"]);
-                report.bad(Topic::FunctionNotFound, format!("{} is refused: {why}", file.display()));
-            }
-            Err(e) => report.bad(Topic::FunctionNotFound, format!("{e:#}")),
         }
     }
 }
 
-async fn host(report: &mut Report, remote: &Remote) {
+/// What a running host says of itself; whether there is one.
+async fn host(report: &mut Report, remote: &Remote) -> bool {
     let functions = match remote.get("/v1/functions").await {
         Ok(functions) => functions["data"].as_array().cloned().unwrap_or_default(),
         Err(e) => {
-            return match e.downcast_ref::<Refusal>() {
+            match e.downcast_ref::<Refusal>() {
                 Some(r) if r.status == StatusCode::UNAUTHORIZED => report.bad(
                     Topic::InvalidSigningKey,
                     format!("the host at {} does not know this INNGEST_SIGNING_KEY: {e}", remote.url()),
                 ),
                 _ => report.note(Topic::SetUp, format!("no running host was checked: {e:#}")),
-            };
+            }
+            return false;
         }
     };
     report.good(Topic::SetUp, format!("a host answers at {}", remote.url()));
@@ -211,6 +222,11 @@ async fn host(report: &mut Report, remote: &Remote) {
         format!("the running host has {} functions: {}", ids.len(), ids.join(", ")),
     );
     if let Ok(deployments) = remote.get("/v1/deployments").await {
+        if deployments["metadata"]["stripe"] == json!(false) {
+            let why = "the running host has no STRIPE_WEBHOOK_SECRET, so Stripe's webhooks are refused: take the \
+                       endpoint's signing secret from Stripe's dashboard, or what `stripe listen` prints";
+            report.bad(Topic::WebhookNotTriggering, why);
+        }
         for problem in deployments["metadata"]["problems"].as_array().into_iter().flatten() {
             let (source, why) = (print::text(&problem["source"]), print::text(&problem["error"]));
             report.bad(Topic::FunctionNotFound, format!("the running host could not load {source}: {why}"));
@@ -218,6 +234,7 @@ async fn host(report: &mut Report, remote: &Remote) {
     }
     events(report, remote).await;
     failed(report, remote).await;
+    true
 }
 
 async fn events(report: &mut Report, remote: &Remote) {

@@ -37,25 +37,11 @@ pub(super) async fn list(args: ListArgs) -> anyhow::Result<()> {
     let row = |f: &serde_json::Value| {
         let deployment = print::text(&f["deployment"]).chars().take(12).collect();
         let limit = f["concurrency"].as_u64().map_or("-".into(), |n| n.to_string());
-        vec![
-            print::text(&f["id"]),
-            print::triggers(f),
-            f["retries"].to_string(),
-            limit,
-            deployment,
-            print::text(&f["source"]),
-        ]
+        vec![print::text(&f["id"]), print::triggers_short(f), f["retries"].to_string(), limit, deployment]
     };
     let rows: Vec<_> = functions.iter().map(row).collect();
-    print::table(&["FUNCTION", "EVENTS", "RETRIES", "AT ONCE", "DEPLOYMENT", "FROM"], &rows);
-    for function in functions {
-        let refused: Vec<_> =
-            function["not_granted"].as_array().into_iter().flatten().map(print::text).collect();
-        if !refused.is_empty() {
-            let id = print::text(&function["id"]);
-            anstream::println!("{id} wishes what pawl.toml does not grant: {}", refused.join(", "));
-        }
-    }
+    print::table(&["FUNCTION", "EVENTS", "RETRIES", "AT ONCE", "DEPLOYMENT"], &rows);
+    functions.iter().for_each(tell_refused);
     let problems = args.remote.get("/v1/deployments").await?;
     for problem in problems["metadata"]["problems"].as_array().into_iter().flatten() {
         let (bad, off) = (print::BAD.render(), print::BAD.render_reset());
@@ -85,7 +71,16 @@ pub(super) async fn deploy(args: DeployArgs) -> anyhow::Result<()> {
                 print::text(&function["id"]),
                 print::triggers(function)
             );
+            tell_refused(function);
         }
     }
     Ok(())
+}
+
+fn tell_refused(function: &serde_json::Value) {
+    let refused: Vec<_> = function["not_granted"].as_array().into_iter().flatten().map(print::text).collect();
+    if !refused.is_empty() {
+        let id = print::text(&function["id"]);
+        anstream::println!("{id} wishes what [grants] in pawl.toml does not give: {}", refused.join(", "));
+    }
 }

@@ -30,19 +30,31 @@ Examples:
   pawl runs show 01KB2Y…                            its steps, tries and errors
   pawl doctor                                       what is wrong with this set-up";
 
+/// What is secret, or another product's name, has no flag.
+const ENVIRONMENT: &str = "\
+Environment without flags:
+  INNGEST_EVENT_KEY             keys of the event API, separated by commas
+  INNGEST_SIGNING_KEY           the operator's key; INNGEST_SIGNING_KEY_FALLBACK during a rotation
+  STRIPE_WEBHOOK_SECRET         the endpoint's signing secrets, separated by commas
+  INSTANT_APP_ID, INSTANT_ADMIN_TOKEN, INSTANT_API_URI
+                                where the checkout function writes; the host's key-value without
+  INNGEST_DEV                   `pawl serve` refuses to start with it";
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve on this machine: no keys, loopback only, the test endpoint on
-    #[command(after_help = "Example:\n  STRIPE_WEBHOOK_SECRET=whsec_… pawl dev --functions target/functions")]
+    #[command(after_help = format!("{ENVIRONMENT}\n\nExample:\n  STRIPE_WEBHOOK_SECRET=whsec_… pawl dev --functions target/functions"))]
     Dev(Flags),
     /// Serve in production; needs INNGEST_EVENT_KEY and INNGEST_SIGNING_KEY
     #[command(
-        after_help = "Example:\n  INNGEST_EVENT_KEY=… INNGEST_SIGNING_KEY=… pawl serve --addr 0.0.0.0:3000"
+        after_help = format!("{ENVIRONMENT}\n\nExample:\n  INNGEST_EVENT_KEY=… INNGEST_SIGNING_KEY=… pawl serve --addr 0.0.0.0:3000")
     )]
     Serve(Flags),
     /// Show what a .wasm holds and wants: functions, triggers, imports, wishes, size
+    #[command(after_help = "Example:\n  pawl check target/functions/*.wasm")]
     Check(check::Args),
     /// Upload a .wasm to a running host
+    #[command(after_help = "Example:\n  pawl deploy my-function.wasm --url https://pawl.example.com")]
     Deploy(functions::DeployArgs),
     /// Send an event to a running host
     Send(events::SendArgs),
@@ -52,6 +64,9 @@ enum Command {
     /// List the functions of a running host
     Functions(functions::ListArgs),
     /// List the events of a running host, or show one
+    #[command(
+        after_help = "Examples:\n  pawl events --name stripe/checkout.session.completed\n  pawl events evt_1Abc…"
+    )]
     Events(events::ListArgs),
     /// Check a set-up, and say what to do about what is wrong
     Doctor(doctor::Args),

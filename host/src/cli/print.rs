@@ -16,13 +16,43 @@ pub(super) fn json(value: &Value) {
     anstream::println!("{}", serde_json::to_string_pretty(value).unwrap_or_default());
 }
 
-/// A value's text: strings without quotes, nothing for null.
+/// A value's text: strings without quotes, nothing for null. What could steer a terminal
+/// is escaped; line breaks stay.
 pub(super) fn text(value: &Value) -> String {
+    let plain = |c: char| match c {
+        '\n' | '\t' => c.to_string(),
+        c if c.is_control() => c.escape_default().to_string(),
+        c => c.to_string(),
+    };
     match value {
         Value::Null => String::new(),
-        Value::String(s) => s.clone(),
+        Value::String(s) => s.chars().map(plain).collect(),
         other => other.to_string(),
     }
+}
+
+/// A text's first line, cut to so many characters.
+pub(super) fn short(text: &str, width: usize) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    let mut short: String = line.chars().take(width).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+/// An error in a line: its class and what it says.
+pub(super) fn error_line(error: &Value, width: usize) -> String {
+    if error.is_null() {
+        return String::new();
+    }
+    short(&format!("{}: {}", text(&error["name"]), text(&error["message"])), width)
+}
+
+/// An RFC 3339 time to the second, in UTC.
+pub(super) fn seconds(time: &Value) -> String {
+    let text = text(time);
+    text.split_once('.').map_or(text.clone(), |(seconds, _)| format!("{seconds}Z"))
 }
 
 /// Rows under a heading, each column as wide as its widest cell. A column named
@@ -62,6 +92,17 @@ pub(super) fn triggers(manifest: &Value) -> String {
     if names.is_empty() { "no event".into() } else { names.join(", ") }
 }
 
+/// The same for a column: the first, and how many more.
+pub(super) fn triggers_short(manifest: &Value) -> String {
+    let events = manifest["triggers"].as_array().map_or(0, Vec::len);
+    let first = text(&manifest["triggers"][0]["event"]);
+    match events {
+        0 => "no event".into(),
+        1 => first,
+        n => format!("{first}, {} more", n - 1),
+    }
+}
+
 /// A run with its steps, tries and errors.
 pub(super) fn run(run: &Value) {
     let word = text(&run["status"]);
@@ -77,13 +118,22 @@ pub(super) fn run(run: &Value) {
         took(&run["run_started_at"], &run["ended_at"]),
     );
     anstream::println!("  event {} ({})", text(&run["event_id"]), text(&run["event_name"]));
-    if let Some(wake_at) = run["wake_at"].as_str() {
+    anstream::println!("  deployment {}", text(&run["function_version"]));
+    for (word, key) in [("started", "run_started_at"), ("ended", "ended_at")] {
+        if !run[key].is_null() {
+            anstream::println!("  {word} {}", text(&run[key]));
+        }
+    }
+    if let (Some(wake_at), "Sleeping") = (run["wake_at"].as_str(), word.as_str()) {
         anstream::println!("  goes on at {wake_at}");
     }
     let steps = run["steps"].as_array().cloned().unwrap_or_default();
     if !steps.is_empty() {
         let rows: Vec<_> = steps.iter().map(step_row).collect();
-        table(&["  STEP", "KIND", "STATUS", "TRIES", "TOOK", "LAST ERROR"], &rows);
+        table(&["  STEP", "KIND", "STATUS", "TRIES", "TOOK", "OUTPUT"], &rows);
+    }
+    for step in &steps {
+        failed_tries(step);
     }
     if !run["output"].is_null() {
         anstream::println!("  output {}", run["output"]);
@@ -95,28 +145,31 @@ pub(super) fn run(run: &Value) {
 
 fn step_row(step: &Value) -> Vec<String> {
     let tries = step["attempts"].as_array().map_or(0, Vec::len);
-    let failed = step["attempts"].as_array().into_iter().flatten().rev().find(|a| !a["error"].is_null());
-    let last =
-        failed.map(|a| format!("{}: {}", text(&a["error"]["name"]), first_line(&a["error"]["message"])));
     let until = step["wake_at"].as_str().map(|t| format!("until {t}"));
+    let output = &step["output"];
     vec![
         format!("  {}", text(&step["id"])),
         text(&step["op"]),
         text(&step["status"]),
         if tries == 0 { String::new() } else { tries.to_string() },
         until.unwrap_or_else(|| took(&step["started_at"], &step["ended_at"])),
-        last.unwrap_or_default(),
+        if output.is_null() { String::new() } else { short(&output.to_string(), 40) },
     ]
 }
 
-fn first_line(message: &Value) -> String {
-    let text = text(message);
-    let line = text.lines().next().unwrap_or_default();
-    let mut short: String = line.chars().take(100).collect();
-    if short.len() < text.len() {
-        short.push('…');
+/// A line for each try of a step that failed.
+fn failed_tries(step: &Value) {
+    let tries = step["attempts"].as_array().into_iter().flatten();
+    for attempt in tries.filter(|attempt| !attempt["error"].is_null()) {
+        anstream::println!(
+            "  {} try {} at {} took {}: {}",
+            text(&step["id"]),
+            attempt["number"].as_u64().unwrap_or(0) + 1,
+            seconds(&attempt["started_at"]),
+            took(&attempt["started_at"], &attempt["ended_at"]),
+            error_line(&attempt["error"], 160),
+        );
     }
-    short
 }
 
 fn error(error: &Value) {

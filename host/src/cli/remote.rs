@@ -1,6 +1,7 @@
 //! A running host, as commands talk to it.
 
 use crate::app::{ADDR_FILE, is_in_use};
+use crate::config::Config;
 use anyhow::{Context, bail};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -10,12 +11,12 @@ use std::time::Duration;
 /// Which host.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Remote {
-    /// Its URL [default: the host of ./.pawl, or http://127.0.0.1:3000]
+    /// Its URL [default: the host of the data folder, or http://127.0.0.1:3000]
     #[arg(long, value_name = "URL", env = "PAWL_URL")]
     url: Option<String>,
-    /// The data folder of a host on this machine, to find it by
-    #[arg(long = "of", value_name = "FOLDER", env = "PAWL_DATA", default_value = "./.pawl")]
-    data_folder: PathBuf,
+    /// The data folder of a host on this machine, to find it by [pawl.toml: data] [default: ./.pawl]
+    #[arg(long = "of", value_name = "FOLDER", env = "PAWL_DATA")]
+    data_folder: Option<PathBuf>,
     /// Its signing key; `pawl dev` asks for none
     #[arg(long, value_name = "KEY", env = "INNGEST_SIGNING_KEY", hide_env_values = true)]
     signing_key: Option<String>,
@@ -36,18 +37,20 @@ pub(super) struct Refusal {
 impl Remote {
     /// A host that is known otherwise than by these arguments.
     pub(super) fn new(url: Option<String>, data_folder: PathBuf, signing_key: Option<String>) -> Self {
-        Self { url, data_folder, signing_key }
+        Self { url, data_folder: Some(data_folder), signing_key }
     }
 
     /// The host's address.
     pub(super) fn url(&self) -> String {
+        let (addr, data) = Config::whereabouts();
+        let folder = self.data_folder.clone().or(data).unwrap_or_else(|| "./.pawl".into());
         let url = self.url.clone().or_else(|| {
             // a host that was killed leaves its address, and somebody else may have it now
-            let addr = std::fs::read_to_string(self.data_folder.join(ADDR_FILE)).ok()?;
-            is_in_use(&self.data_folder).then(|| format!("http://{}", addr.trim()))
+            let addr = std::fs::read_to_string(folder.join(ADDR_FILE)).ok()?;
+            is_in_use(&folder).then(|| format!("http://{}", addr.trim()))
         });
-        let url = url.or_else(|| std::env::var("PAWL_ADDR").ok().map(|addr| format!("http://{addr}")));
-        url.unwrap_or_else(|| "http://127.0.0.1:3000".into()).trim_end_matches('/').to_owned()
+        let addr = std::env::var("PAWL_ADDR").ok().or(addr).unwrap_or_else(|| "127.0.0.1:3000".into());
+        url.unwrap_or_else(|| format!("http://{addr}")).trim_end_matches('/').to_owned()
     }
 
     /// A read.
@@ -73,7 +76,7 @@ impl Remote {
             request = request.body(body);
         }
         let answer = request.send().await.map_err(reqwest::Error::without_url).with_context(|| {
-            format!("no host answers at {url}: start one with `pawl dev`, or name another with --url")
+            format!("no host answers at {url}: start one with `pawl dev`, or name another with --url, or by its data folder with --of")
         })?;
         let status = answer.status();
         let text = answer.text().await?;

@@ -14,6 +14,9 @@ const LOOK: Duration = Duration::from_millis(300);
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Verb {
     /// List runs, newest first
+    #[command(
+        after_help = "Examples:\n  pawl runs list --status failed\n  pawl runs list --function process-checkout-completed --json"
+    )]
     List(ListArgs),
     /// Show a run: its steps, tries, output and errors
     Show(OneArgs),
@@ -59,7 +62,12 @@ pub(super) async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::List(args) => list(args).await?,
         Verb::Show(args) => one(&args, Method::GET, "").await?,
         Verb::Cancel(args) => one(&args, Method::DELETE, "").await?,
-        Verb::Rerun(args) => one(&args, Method::POST, "/rerun").await?,
+        Verb::Rerun(args) => {
+            if !args.json {
+                anstream::println!("a new run of the same event:");
+            }
+            one(&args, Method::POST, "/rerun").await?;
+        }
         Verb::Watch(args) => return watch(&args).await,
     }
     Ok(ExitCode::SUCCESS)
@@ -78,15 +86,14 @@ async fn list(args: ListArgs) -> anyhow::Result<()> {
         return Ok(());
     }
     let row = |run: &Value| {
-        let mut row =
-            ["run_id", "function_id", "status", "created_at"].map(|k| print::text(&run[k])).to_vec();
+        let mut row = ["run_id", "function_id", "status"].map(|k| print::text(&run[k])).to_vec();
+        row.push(print::seconds(&run["created_at"]));
         row.push(print::took(&run["run_started_at"], &run["ended_at"]));
-        row.push(print::text(&run["event_name"]));
-        row.push(print::text(&run["error"]["name"]));
+        row.push(print::error_line(&run["error"], 40));
         row
     };
     let rows: Vec<_> = found["data"].as_array().into_iter().flatten().map(row).collect();
-    print::table(&["RUN", "FUNCTION", "STATUS", "SINCE", "TOOK", "EVENT", "ERROR"], &rows);
+    print::table(&["RUN", "FUNCTION", "STATUS", "SINCE", "TOOK", "ERROR"], &rows);
     Ok(())
 }
 

@@ -36,7 +36,7 @@ pub(super) struct FileLimits {
 
 /// Where a secret's text is.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a secret is a text, or { env = \"NAME\" }")]
 pub(super) enum SecretSource {
     Env { env: String },
     Text(String),

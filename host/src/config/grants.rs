@@ -73,7 +73,7 @@ impl Grants {
         for wish in &manifest.wishes.secrets {
             match (named(|g| &g.secrets, wish), self.secrets.get(wish)) {
                 (true, Some(secret)) => drop(grant.secrets.insert(wish.clone(), secret.clone())),
-                (true, None) => {}
+                (true, None) => grant.unset.push(wish.clone()),
                 (false, _) => refused.push(format!("secret {wish}")),
             }
         }

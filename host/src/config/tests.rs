@@ -97,5 +97,5 @@ fn dev_grants_what_is_wished_and_an_unset_setting_is_none() {
     let config = load(Mode::Dev, "", &[], Flags::default()).expect("holds");
     let (grant, refused) = config.grants.of(&manifest("any"));
     assert!(refused.is_empty() && grant.hosts.is_empty());
-    assert_eq!(grant.unset, ["INSTANT_APP_ID"]);
+    assert_eq!(grant.unset, ["INSTANT_APP_ID", "INSTANT_ADMIN_TOKEN"]);
 }

@@ -121,7 +121,9 @@ pub(super) async fn deployments(State(http): State<Http>) -> Response {
     let snapshot = http.catalog.snapshot();
     let deployments: Vec<_> = snapshot.deployments.iter().map(|d| views::deployment(d, &snapshot)).collect();
     let problems: Vec<_> = snapshot.problems.iter().map(|(s, p)| views::problem(s, p)).collect();
-    Json(json!({"data": deployments, "metadata": {"problems": problems}})).into_response()
+    let has_stripe = !http.stripe_secrets.is_empty();
+    Json(json!({"data": deployments, "metadata": {"problems": problems, "stripe": has_stripe}}))
+        .into_response()
 }
 
 /// `GET /readyz`: whether an event could be stored now. A yes is a write to the disk,

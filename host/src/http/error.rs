@@ -43,7 +43,7 @@ pub(super) enum ApiError {
     SigningKey,
     #[error("a request from another site or under another name than localhost is refused in `pawl dev`")]
     CrossSite,
-    #[error("there is no {0} with this id")]
+    #[error("there is no {0} with this id: `pawl runs list` and `pawl events` show the ones there are")]
     NotFound(&'static str),
     #[error("nothing is served at this path; `pawl --help` and the README list what is")]
     NoPath,

@@ -2,7 +2,7 @@
 //! the compiled code from the cache), and let it describe itself.
 
 use super::engine::{Limits, engine};
-use super::guest::{Guest, attempt, store};
+use super::guest::{Guest, Own, attempt, store};
 use super::{Ending, Grant, Input, KvCall, KvReply, Level, Reply, Steps, Stop, outbound};
 use async_trait::async_trait;
 use pawl_bindings::exports::pawl::workflow::functions as wit;
@@ -22,12 +22,13 @@ use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
 
 /// Everything that a component may import.
-const OFFERED: [&str; 6] = [
+const OFFERED: [&str; 7] = [
     "pawl:workflow/types@0.1.0",
     "pawl:workflow/step@0.1.0",
     "pawl:workflow/log@0.1.0",
     "pawl:workflow/http@0.1.0",
     "pawl:workflow/settings@0.1.0",
+    "pawl:workflow/system@0.1.0",
     "wasi:keyvalue/store@0.2.0-draft",
 ];
 
@@ -166,7 +167,7 @@ impl Runtime {
         grant: Grant,
         steps: Box<dyn Steps>,
     ) -> Ending {
-        let guest = Guest::new(steps, grant, self.client.clone(), self.limits);
+        let guest = Guest::new(steps, grant, self.client.clone(), self.limits, Own::of(input));
         attempt(&self.engine, plugin, guest, input).await
     }
 
@@ -227,7 +228,8 @@ impl Runtime {
 
     fn describe(&self, pre: &PluginPre<Guest>) -> Result<Vec<Manifest>, LoadError> {
         let limits = Limits { cpu: self.limits.cpu.min(DESCRIBE), ..self.limits };
-        let guest = Guest::new(Box::new(Nothing), Grant::default(), self.client.clone(), limits);
+        let guest =
+            Guest::new(Box::new(Nothing), Grant::default(), self.client.clone(), limits, Own::default());
         let describe = async {
             let mut store = store(&self.engine, guest);
             let instance = pre.instantiate_async(&mut store).await?;
@@ -296,7 +298,7 @@ fn componentize(bytes: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, LoadError> {
             let has_world = bytes.windows(14).any(|w| w == b"component-type");
             if !has_world {
                 return Err(bad("a core module that does not say which world it is for \
-                     (was it built with the SDK, or with bindings made from wit/?)"
+                     (was it built with the SDK, or with bindings made from wit/? is the file whole?)"
                     .into()));
             }
             let mut encoder = wit_component::ComponentEncoder::default()

@@ -29,6 +29,16 @@ enum PortPattern {
     Any,
 }
 
+impl std::fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.port {
+            PortPattern::OfScheme => f.write_str(&self.name),
+            PortPattern::One(port) => write!(f, "{}:{port}", self.name),
+            PortPattern::Any => write!(f, "{}:*", self.name),
+        }
+    }
+}
+
 impl HostPattern {
     /// From its text; `None` when it is no pattern.
     pub fn parse(text: &str) -> Option<Self> {
@@ -70,6 +80,14 @@ impl HostPattern {
 }
 
 impl Grant {
+    /// What is granted, by its names alone.
+    pub fn names(&self) -> Vec<String> {
+        let hosts = self.hosts.iter().map(|h| format!("host {h}"));
+        let settings = self.settings.keys().map(|name| format!("setting {name}"));
+        let secrets = self.secrets.keys().map(|name| format!("secret {name}"));
+        hosts.chain(settings).chain(secrets).collect()
+    }
+
     /// Whether a request may go to this URL.
     pub fn allows(&self, url: &reqwest::Url) -> bool {
         let scheme_port = match url.scheme() {

@@ -5,7 +5,7 @@ use super::engine::TICK;
 use super::{Ending, Grant, Input, Limits, Steps, Stop};
 use pawl_bindings::exports::pawl::workflow::functions as wit;
 use pawl_bindings::pawl::workflow::types;
-use pawl_engine::{Failure, Payload, Retry, Span, StepKey, limits};
+use pawl_engine::{Failure, Payload, Retry, Span, StepKey, limits, retry};
 use std::time::{Duration, Instant};
 use wasmtime::component::ResourceTable;
 use wasmtime::{
@@ -22,8 +22,33 @@ pub(super) struct Guest {
     pub(super) open: Option<OpenStep>,
     /// The guest's last error line: a panic's message comes this way.
     pub(super) last_error: Option<String>,
+    /// Clock and randomness outside of steps.
+    pub(super) own: Own,
     ticks: u32,
     limits: Limits,
+}
+
+/// A run's own clock and randomness: the same in every pass.
+#[derive(Debug, Default)]
+pub(super) struct Own {
+    /// Unix time in milliseconds.
+    pub(super) now: u64,
+    state: u64,
+}
+
+impl Own {
+    pub(super) fn of(input: &Input) -> Self {
+        Self { now: unsigned(input.now), state: retry::seed(&[&input.run], 0) }
+    }
+
+    /// The next number of the sequence: SplitMix64 (Steele, Lea, Flood: Fast Splittable
+    /// Pseudorandom Number Generators).
+    pub(super) fn random(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
 }
 
 /// A step whose code is executing.
@@ -49,14 +74,22 @@ pub(super) enum Broke {
     Dropped(StepKey),
     #[error("an attempt was finished that had ended before")]
     Over,
-    #[error("the function wanted {wanted} bytes of memory; its limit is {limit}")]
+    #[error(
+        "the function wanted {wanted} bytes of memory; its limit is {limit} (PAWL_MEMORY allows more, in MB)"
+    )]
     Memory { wanted: usize, limit: usize },
 }
 
 impl Guest {
-    pub(super) fn new(steps: Box<dyn Steps>, grant: Grant, client: reqwest::Client, limits: Limits) -> Self {
+    pub(super) fn new(
+        steps: Box<dyn Steps>,
+        grant: Grant,
+        client: reqwest::Client,
+        limits: Limits,
+        own: Own,
+    ) -> Self {
         let table = ResourceTable::new();
-        Self { table, steps, grant, client, open: None, last_error: None, ticks: 0, limits }
+        Self { table, steps, grant, client, open: None, last_error: None, own, ticks: 0, limits }
     }
 
     /// The guest got on: its processor time begins anew.

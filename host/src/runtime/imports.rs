@@ -2,7 +2,7 @@
 
 use super::guest::{Broke, Guest, OpenStep, failure_of, output_of, to_guest};
 use super::{KvCall, KvReply, Level, Open, Reply, Stop, outbound};
-use pawl_bindings::pawl::workflow::{http, log, settings, step, types};
+use pawl_bindings::pawl::workflow::{http, log, settings, step, system, types};
 use pawl_bindings::wasi::keyvalue::store as kv;
 use pawl_bindings::{Attempt, Bucket};
 use pawl_engine::replay::{Op, RunOptions, StepCall};
@@ -193,6 +193,17 @@ impl settings::Host for Guest {
                  and in production under [grants] in pawl.toml"
             )),
         })
+    }
+}
+
+impl system::Host for Guest {
+    fn now(&mut self) -> Result<u64> {
+        let now = || u64::try_from(crate::clock::now().as_millis()).unwrap_or(0);
+        Ok(if self.open.is_some() { now() } else { self.own.now })
+    }
+
+    fn random(&mut self) -> Result<u64> {
+        Ok(if self.open.is_some() { rand::random() } else { self.own.random() })
     }
 }
 

@@ -43,12 +43,43 @@ pub(super) async fn send(
     until: Instant,
 ) -> Result<Response, Error> {
     let wanted = request.timeout.map(Duration::from_millis);
+    let used: Vec<_> = grant.secrets.iter().filter(|(name, _)| names(&request, name)).collect();
     let request = build(client, grant, request)?;
     let left = until.saturating_duration_since(crate::clock::instant());
     let limit = wanted.unwrap_or(left).min(left);
-    tokio::time::timeout(limit, exchange(client, request))
-        .await
-        .map_err(|_| Error::Network(format!("no complete answer within {limit:?}")))?
+    let answer = tokio::time::timeout(limit, exchange(client, request)).await;
+    let mut answer = answer.map_err(|_| Error::Network(format!("no complete answer within {limit:?}")))??;
+    for (name, secret) in used {
+        let (secret, place) = (secret.expose(), format!("{{secret:{name}}}"));
+        answer.body = replaced(answer.body, secret.as_bytes(), place.as_bytes());
+        for (_, value) in &mut answer.headers {
+            *value = value.replace(secret, &place);
+        }
+    }
+    Ok(answer)
+}
+
+/// Whether the request has this secret put in.
+fn names(request: &Request, secret: &str) -> bool {
+    let place = format!("{{secret:{secret}}}");
+    request.headers.iter().any(|(_, value)| value.contains(&place))
+}
+
+/// A server may send back what it was sent (InstantDB's errors do): the secret is taken
+/// out again, so that no function sees it and no journal keeps it.
+fn replaced(body: Vec<u8>, secret: &[u8], place: &[u8]) -> Vec<u8> {
+    let mut clean = Vec::with_capacity(body.len());
+    let mut rest = body.as_slice();
+    while let Some(at) = rest.windows(secret.len()).position(|window| window == secret) {
+        clean.extend_from_slice(&rest[..at]);
+        clean.extend_from_slice(place);
+        rest = &rest[at + secret.len()..];
+    }
+    if clean.is_empty() {
+        return body;
+    }
+    clean.extend_from_slice(rest);
+    clean
 }
 
 fn build(client: &reqwest::Client, grant: &Grant, request: Request) -> Result<reqwest::Request, Error> {
@@ -91,8 +122,8 @@ fn with_secrets(grant: &Grant, value: &str) -> Result<String, Error> {
         let Some((name, behind)) = after.split_once('}') else { break };
         let secret = grant.secrets.get(name).ok_or_else(|| {
             Error::Denied(format!(
-                "secret {name} is not granted or not set: name it in the function's `secrets`, \
-                 and in production under [grants] in pawl.toml"
+                "secret {name} is not granted or has no value: name it in the function's `secrets`, give \
+                 it a value under [secrets] in pawl.toml, and in production grant it under [grants]"
             ))
         })?;
         text.push_str(before);
@@ -128,4 +159,18 @@ fn network(e: reqwest::Error) -> Error {
         source = cause.source();
     }
     Error::Network(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::replaced;
+
+    #[test]
+    fn an_echoed_secret_is_taken_out_of_a_body() {
+        let clean =
+            |body: &str| String::from_utf8(replaced(body.into(), b"tok", b"{secret:T}")).expect("text");
+        assert_eq!(clean("tok and tok!"), "{secret:T} and {secret:T}!");
+        assert_eq!(clean("nothing"), "nothing");
+        assert_eq!(clean(""), "");
+    }
 }

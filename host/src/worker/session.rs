@@ -4,6 +4,7 @@
 use crate::clock;
 use crate::runtime::{KvCall, KvReply, Level, Open, Reply, Steps, Stop};
 use crate::store::{Claim, Commit, Store, StoreError, Then};
+use crate::telemetry::one_line;
 use async_trait::async_trait;
 use pawl_engine::replay::{Answer, Refused, Replay, Settled, StepCall};
 use pawl_engine::{Entry, Failure, FunctionId, Index, Outcome, Payload, Phase};
@@ -98,9 +99,11 @@ impl Session {
     }
 
     pub(super) async fn finish(&mut self, result: Result<Payload, Failure>) -> Result<Option<Failure>, Stop> {
-        if let Err(failure) = &result {
-            let step = self.replay.open_attempt().map(|a| a.step.to_string());
-            tracing::warn!(run = %self.claim.run, step, name = failure.name, "attempt failed: {}", failure.message);
+        if let (Err(failure), Some(open)) = (&result, self.replay.open_attempt()) {
+            let (run, function, step) = (&self.claim.run, &self.function, &open.step);
+            let (attempt, of) = (open.number + 1, open.max);
+            let message = one_line(&failure.message);
+            tracing::warn!(%run, %function, %step, attempt, of, name = failure.name, "attempt failed: {message}");
         }
         let (settled, entries) =
             self.replay.finish(result, clock::now()).map_err(|r| Stop::Failed(r.to_failure()))?;
@@ -123,7 +126,7 @@ impl Session {
         let (run, function, steps) = (&self.claim.run, &self.function, self.replay.run().steps.len());
         match &self.replay.run().phase {
             Phase::Finished(Outcome::Failed(f)) => {
-                tracing::error!(%run, %function, steps, name = f.name, "run failed: {}", f.message);
+                tracing::error!(%run, %function, steps, name = f.name, "run failed: {}", one_line(&f.message));
             }
             Phase::Finished(_) => tracing::info!(%run, %function, steps, "run completed"),
             Phase::Sleeping { until } => {
@@ -142,6 +145,7 @@ impl Session {
         let step = self.replay.open_attempt().map(|a| a.step.to_string());
         let step = step.as_deref().unwrap_or_default();
         let fields = fields.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ");
+        let (fields, message) = (one_line(&fields), one_line(message));
         match level {
             Level::Trace => tracing::trace!(target: "guest", %run, %function, step, fields, "{message}"),
             Level::Debug => tracing::debug!(target: "guest", %run, %function, step, fields, "{message}"),

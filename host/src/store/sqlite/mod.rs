@@ -57,9 +57,10 @@ impl Sqlite {
         std::fs::create_dir_all(folder).map_err(io)?;
         let lock = File::create(folder.join(LOCK_FILE)).map_err(io)?;
         lock.try_lock().map_err(|e| match e {
-            TryLockError::WouldBlock => {
-                StoreError::Unavailable(format!("another pawl uses the data folder {}", folder.display()))
-            }
+            TryLockError::WouldBlock => StoreError::Unavailable(format!(
+                "another pawl uses the data folder {}: stop it, or name another with --data",
+                folder.display()
+            )),
             TryLockError::Error(e) => io(e),
         })?;
         let path = folder.join("pawl.db");
