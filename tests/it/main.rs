@@ -5,6 +5,7 @@ mod cli;
 mod crash;
 mod events;
 mod instant;
+mod leaving;
 mod reload;
 mod runs;
 mod settings;

@@ -31,7 +31,7 @@ async fn a_store_in_memory_does_everything_but_remember() {
 async fn functions_may_be_named_file_by_file() {
     let files = ["version-a", "steps"].map(|name| paths::guest(name).display().to_string());
     let host = Setup::dev().env("PAWL_FUNCTIONS", files.join(",")).start().await;
-    assert_eq!(host.read("/v1/functions").await.as_array().map(Vec::len), Some(22));
+    assert_eq!(host.read("/v1/functions").await.as_array().map(Vec::len), Some(27));
 }
 
 #[tokio::test]
@@ -94,4 +94,31 @@ async fn a_database_of_something_else_is_refused_and_let_be() {
     let output = host.cli(&["dev", "--addr", "127.0.0.1:0", "--data", &data]).await;
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(std::fs::read(&database).expect("reads"), before);
+}
+
+#[tokio::test]
+async fn a_settings_file_that_cannot_be_read_is_said_by_its_line_and_without_its_secrets() {
+    const SECRET: &str = "sk_live_which_nobody_sees";
+    for (case, line) in [
+        ("no closing quote", format!("TOKEN = \"{SECRET}")),
+        ("no opening quote", format!("TOKEN = {SECRET}\"")),
+        ("no quotes", format!("TOKEN = {SECRET}")),
+        ("a list", format!("TOKEN = [\"{SECRET}\"]")),
+        ("a table", format!("TOKEN = {{ text = \"{SECRET}\" }}")),
+        ("a wrong place", format!("TOKEN = {{ env = [\"{SECRET}\"] }}")),
+        ("no equals sign", format!("TOKEN \"{SECRET}\"")),
+        ("twice", format!("TOKEN = \"a\"\nTOKEN = \"{SECRET}\"")),
+        ("the name forgotten", format!("\"{SECRET}\"")),
+    ] {
+        let config = format!("# of the shop\n[secrets]\n{line}\n\n[settings]\nSHOP = \"x\"\n");
+        let (status, log) = refused(&Setup::dev().config(&config)).await;
+        assert!(!status.success(), "{case}: {status}");
+        assert!(!log.contains("nobody_sees"), "{case}: {log}");
+        let wrong = 3 + line.matches('\n').count();
+        assert!(log.contains("pawl.toml"), "{case}: {log}");
+        assert!(
+            [format!("line {wrong}"), format!(":{wrong}")].iter().any(|words| log.contains(words.as_str())),
+            "{case} is in line {wrong}: {log}"
+        );
+    }
 }

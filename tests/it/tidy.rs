@@ -21,7 +21,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("telemetry", &["config"]),
     ("catalog", &["clock", "config", "runtime", "store"]),
     ("intake", &["catalog", "clock", "ids", "store"]),
-    ("worker", &["catalog", "clock", "runtime", "store"]),
+    ("worker", &["catalog", "clock", "runtime", "store", "telemetry"]),
     ("http", &["catalog", "clock", "config", "ingress", "intake", "secret", "store"]),
     ("app", &["catalog", "config", "http", "intake", "runtime", "store", "worker"]),
     ("cli", &["app", "catalog", "config", "http", "runtime", "telemetry"]),
@@ -135,4 +135,22 @@ fn a_refusals_status_is_decided_in_one_file() {
         let found = REFUSALS.iter().find(|name| text.contains(*name));
         assert_eq!(found, None, "{}", path.display());
     }
+}
+
+#[test]
+fn every_function_of_the_tests_guests_is_started_by_a_test() {
+    let tests: String = sources("tests/it").into_iter().map(|(_, text)| text).collect();
+    let mut ids = Vec::new();
+    for (_, text) in sources("tests/guests") {
+        let ends = text.match_indices("#[pawl::function(").map(|(at, found)| at + found.len());
+        for attribute in ends.map(|at| &text[at..]) {
+            let (_, rest) = attribute.split_once("id = \"").expect("an id");
+            ids.push(rest.split('"').next().unwrap_or_default().to_owned());
+        }
+    }
+    assert!(ids.len() > 20, "{ids:?}");
+    let is_named =
+        |id: &String| tests.contains(&format!("\"{id}\"")) || tests.contains(&format!("\"test/{id}\""));
+    let unused: Vec<_> = ids.iter().filter(|id| !is_named(id)).collect();
+    assert!(unused.is_empty(), "no test names {unused:?}");
 }

@@ -16,6 +16,9 @@ pub(super) struct Args {
     json: bool,
 }
 
+/// The code of a file that is not there, or not for us.
+const UNREADABLE: &str = "unreadable";
+
 /// Checks every file; fails when one is no plugin.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let runtime = Runtime::new(Limits { slots: 1, ..Limits::default() }, None)?;
@@ -34,7 +37,7 @@ pub(super) fn inspect(runtime: &Runtime, file: &Path) -> Value {
     let name = file.display().to_string();
     let bytes = match std::fs::read(file) {
         Ok(bytes) => bytes,
-        Err(e) => return json!({"file": name, "error": e.to_string(), "code": "unreadable"}),
+        Err(e) => return json!({"file": name, "error": e.to_string(), "code": UNREADABLE}),
     };
     match runtime.inspect(&bytes) {
         Ok(found) => json!({
@@ -49,6 +52,11 @@ pub(super) fn inspect(runtime: &Runtime, file: &Path) -> Value {
 }
 
 fn show(view: &Value) {
+    if view["code"] == UNREADABLE {
+        // nothing was learnt about it: that is no answer
+        anstream::eprintln!("error: {}: {}", print::text(&view["file"]), print::text(&view["error"]));
+        return;
+    }
     let (strong, off) = (print::STRONG.render(), print::STRONG.render_reset());
     anstream::println!("{strong}{}{off}", print::text(&view["file"]));
     if !view["error"].is_null() {

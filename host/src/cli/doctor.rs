@@ -221,11 +221,15 @@ async fn host(report: &mut Report, remote: &Remote) -> bool {
         Topic::FunctionNotFound,
         format!("the running host has {} functions: {}", ids.len(), ids.join(", ")),
     );
+    for function in functions.iter().filter(|f| f["retries"] == json!(0)) {
+        let id = print::text(&function["id"]);
+        report.note(Topic::StepsNotRetrying, format!("{id} sets retries = 0: its steps run once"));
+    }
     if let Ok(deployments) = remote.get("/v1/deployments").await {
         if deployments["metadata"]["stripe"] == json!(false) {
             let why = "the running host has no STRIPE_WEBHOOK_SECRET, so Stripe's webhooks are refused: take the \
                        endpoint's signing secret from Stripe's dashboard, or what `stripe listen` prints";
-            report.bad(Topic::WebhookNotTriggering, why);
+            report.note(Topic::WebhookNotTriggering, why);
         }
         for problem in deployments["metadata"]["problems"].as_array().into_iter().flatten() {
             let (source, why) = (print::text(&problem["source"]), print::text(&problem["error"]));

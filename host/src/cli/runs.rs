@@ -62,12 +62,7 @@ pub(super) async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::List(args) => list(args).await?,
         Verb::Show(args) => one(&args, Method::GET, "").await?,
         Verb::Cancel(args) => one(&args, Method::DELETE, "").await?,
-        Verb::Rerun(args) => {
-            if !args.json {
-                anstream::println!("a new run of the same event:");
-            }
-            one(&args, Method::POST, "/rerun").await?;
-        }
+        Verb::Rerun(args) => one(&args, Method::POST, "/rerun").await?,
         Verb::Watch(args) => return watch(&args).await,
     }
     Ok(ExitCode::SUCCESS)
@@ -102,9 +97,12 @@ async fn one(args: &OneArgs, method: Method, verb: &str) -> anyhow::Result<()> {
     let found = args.remote.send(method, &path, None).await?;
     if args.json {
         print::json(&found["data"]);
-    } else {
-        print::run(&found["data"]);
+        return Ok(());
     }
+    if found["data"]["run_id"] != args.id.as_str() {
+        anstream::println!("a new run of the same event:");
+    }
+    print::run(&found["data"]);
     Ok(())
 }
 

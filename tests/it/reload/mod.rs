@@ -1,6 +1,7 @@
 //! Functions come, change, go and break while the host works.
 
 mod folder;
+mod gaps;
 mod pinned;
 mod refusals;
 mod upload;

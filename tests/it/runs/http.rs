@@ -164,3 +164,30 @@ async fn a_server_that_is_not_there_is_a_network_error() {
     assert_eq!(failed["error"]["name"], "HttpNetwork");
     assert_eq!(attempts(&failed, "fetch").len(), 4);
 }
+
+#[tokio::test]
+async fn a_header_that_the_host_itself_has_to_set_is_refused_and_nothing_is_sent() {
+    let upstream = Upstream::start().await;
+    let host = Setup::dev().guests(&["steps"]).start().await;
+    let data = |name: &str, value: &str| json!({ "url": upstream.url("/"), "name": name, "value": value });
+    for (name, value) in [
+        ("host", "169.254.169.254"),
+        ("Host", "internal.example.com"),
+        ("connection", "close"),
+        ("connection", "x-other, upgrade"),
+        ("content-length", "0"),
+        ("Content-Length", "1000"),
+        ("transfer-encoding", "chunked"),
+        ("TRANSFER-ENCODING", "gzip, chunked"),
+    ] {
+        let failed = run(&host, "headers", data(name, value), "Failed").await;
+        assert_eq!(failed["error"]["name"], "HttpInvalid", "{name}: {}", failed["error"]);
+        let message = text(&failed["error"], "message").to_lowercase();
+        assert!(message.contains(&name.to_lowercase()), "the header is named: {message}");
+        assert_eq!(attempts(&failed, "send").len(), 1, "{name}: no try would cure it");
+    }
+    assert_eq!(upstream.count(), 0);
+    run(&host, "headers", data("x-host", "fine"), "Completed").await;
+    let [call] = upstream.calls().try_into().expect("one call");
+    assert_eq!((&call.headers["x-host"], call.body.as_str()), (&"fine".parse().expect("a value"), "{}"));
+}

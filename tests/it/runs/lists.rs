@@ -2,6 +2,8 @@
 
 use super::text;
 use pawl_tests::Setup;
+use pawl_tests::clock::{PATIENCE, until};
+use pawl_tests::upstream::Upstream;
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -63,4 +65,66 @@ async fn what_does_not_exist_is_404() {
         host.delete(&format!("/v1/runs/{id}")).await.expect_refusal(404, "not_found");
         host.post(&format!("/v1/runs/{id}/rerun"), "").await.expect_refusal(404, "not_found");
     }
+}
+
+#[tokio::test]
+async fn pages_of_what_is_queued_have_every_queued_run_once_while_others_run() {
+    let upstream = Upstream::start().await;
+    upstream.hold();
+    let host = Setup::dev().guests(&["steps"]).env("PAWL_SLOTS", "4").start().await;
+    let send = async |function: &str, n: usize| {
+        let event = json!({ "name": format!("test/{function}"), "data": { "url": upstream.url("/") } });
+        host.post("/e/k", json!(vec![event; n]).to_string()).await.expect(200);
+    };
+    let calls = async |n: usize| {
+        until("the calls", PATIENCE, async || {
+            if upstream.count() == n { Ok(()) } else { Err(upstream.count().to_string()) }
+        })
+        .await;
+    };
+    // running ones before, among and behind those that wait: two of seven, then two more
+    send("limited", 7).await;
+    calls(2).await;
+    send("fetcher", 1).await;
+    calls(3).await;
+    send("limited", 9).await;
+    send("fetcher", 1).await;
+    calls(4).await;
+    send("ten-steps", 20).await;
+    let expected = 5 + 9 + 20;
+    let (mut ids, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = host.get(&format!("/v1/runs?status=Queued&limit=7{cursor}")).await.expect(200).json();
+        for run in page["data"].as_array().expect("a list") {
+            assert_eq!(run["status"], "Queued");
+            ids.push(text(run, "run_id").to_owned());
+        }
+        match page["metadata"]["cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    let listed = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert_eq!((listed, ids.len()), (expected, expected));
+    assert_eq!(host.all("/v1/runs?status=Running").await.len(), 4);
+    upstream.release();
+}
+
+#[tokio::test]
+async fn a_path_that_is_no_text_is_refused_in_the_usual_shape() {
+    let host = Setup::dev().start().await;
+    let expect_refusal = |case: &str, answer: &pawl_tests::Answer| {
+        assert!((400..500).contains(&answer.status), "{case}: {} {}", answer.status, answer.body);
+        answer.expect_refusal(answer.status, &answer.code());
+    };
+    for path in ["/v1/runs/%FF", "/v1/events/%FF", "/v1/events/%FF/runs"] {
+        expect_refusal(path, &host.get(path).await);
+    }
+    expect_refusal("cancel", &host.delete("/v1/runs/%FF").await);
+    expect_refusal("rerun", &host.post("/v1/runs/%FF/rerun", "").await);
+    let answer = host.post("/e/%FF", r#"{"name":"a"}"#).await;
+    expect_refusal("/e", &answer);
+    assert_eq!(answer.json()["ids"], json!([]), "{}", answer.body);
 }

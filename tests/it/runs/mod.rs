@@ -1,13 +1,16 @@
 //! Runs: what functions do, step by step, and what becomes of those that go wrong.
 
 mod http;
+mod keys;
 mod lists;
 mod plain;
 mod queue;
+mod refusals;
 mod retries;
 mod sandbox;
 mod seed;
 mod steering;
+mod told;
 
 use serde_json::Value;
 

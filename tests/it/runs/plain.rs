@@ -152,7 +152,7 @@ async fn an_event_starts_every_function_that_it_is_for_and_no_other() {
         assert_eq!(started, functions, "{name}");
     }
     let functions = host.read("/v1/functions").await;
-    assert_eq!(functions.as_array().expect("a list").len(), 21 + 1 + 3);
+    assert_eq!(functions.as_array().expect("a list").len(), 26 + 1 + 3);
 }
 
 #[tokio::test]
@@ -199,4 +199,23 @@ async fn an_output_that_no_reader_could_read_fails_the_run_and_spoils_no_list() 
         assert_eq!(run["error"]["name"], "InvalidOutput", "{output:?}: {}", run["error"]);
     }
     assert_eq!(host.all("/v1/runs").await.len(), 3);
+}
+
+#[tokio::test]
+async fn clock_and_randomness_are_the_runs_own_outside_of_steps_and_the_worlds_inside() {
+    let host = Setup::dev().guests(&["steps"]).start().await;
+    let runs = [completed(&host, "clock", json!({})).await, completed(&host, "clock", json!({})).await];
+    for run in &runs {
+        let output = &run["output"];
+        assert_eq!(output["first"], output["last"], "every pass comes to the same: {output}");
+        assert_eq!(output["after"][0], output["first"][0], "no time passes outside: {output}");
+        assert_ne!(output["after"][1], output["first"][1], "it is a sequence: {output}");
+        let millis = |key: &str| output[key][0].as_u64().expect("a time");
+        let (own, real) = (millis("first"), millis("inside"));
+        assert!(real >= own && real - own < 60_000, "{output}");
+        assert_ne!(output["inside"][1], output["first"][1], "{output}");
+    }
+    for key in ["first", "inside"] {
+        assert_ne!(runs[0]["output"][key][1], runs[1]["output"][key][1], "each run has its own");
+    }
 }

@@ -121,3 +121,43 @@ async fn sleeping_runs_take_no_slots() {
     // one after the other it would take 75 seconds
     assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
 }
+
+#[tokio::test]
+async fn the_limit_holds_for_runs_that_wake_when_their_function_is_gone() {
+    let upstream = Upstream::start().await;
+    upstream.hold();
+    let host = Setup::dev().guests(&["steps", "version-a"]).start().await;
+    let data = json!({ "url": upstream.url("/"), "ms": 4_000 });
+    let events = vec![json!({ "name": "test/limited-sleeper", "data": data }); 8];
+    host.post("/e/k", json!(events).to_string()).await.expect(200);
+    let asleep = until("all to sleep", PATIENCE, async || {
+        let runs = by_status(&host, "limited-sleeper", "Sleeping").await;
+        if runs.len() == 8 { Ok(runs) } else { Err(runs.len().to_string()) }
+    })
+    .await;
+    host.remove("steps.wasm");
+    until("it to be gone", PATIENCE, async || match host.read("/v1/functions").await {
+        Value::Array(all) if all.iter().all(|f| f["id"] != "limited-sleeper") => Ok(()),
+        other => Err(other.to_string()),
+    })
+    .await;
+    assert_eq!(upstream.count(), 0, "they have slept through it");
+    wait_for_calls(&upstream, 2).await;
+    // a run that sleeps beyond the last one's time
+    let last = asleep.iter().map(|run| text(run, "wake_at").to_owned()).max().expect("eight");
+    until("a later run", PATIENCE, async || {
+        let event = host.send("test/versioned", json!({ "ms": 300 })).await;
+        let run = host.wait_for(&event, "versioned", "Completed").await;
+        let began = text(&run, "run_started_at").to_owned();
+        if began > last { Ok(()) } else { Err(began) }
+    })
+    .await;
+    assert_eq!(upstream.under_way(), 2);
+    upstream.release();
+    until("all", PATIENCE, async || match by_status(&host, "limited-sleeper", "Completed").await.len() {
+        8 => Ok(()),
+        n => Err(n.to_string()),
+    })
+    .await;
+    assert!(upstream.most_under_way() <= 2, "{} at once", upstream.most_under_way());
+}

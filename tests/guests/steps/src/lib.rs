@@ -3,6 +3,7 @@
 //! gives. Data that is left out takes the value in brackets.
 
 mod broken;
+mod keys;
 mod outside;
 mod plain;
 mod retries;
@@ -28,5 +29,10 @@ pawl::plugin!(
     outside::fetcher_outside,
     outside::slow,
     outside::limited,
-    outside::wish
+    outside::limited_sleeper,
+    outside::headers,
+    outside::wish,
+    outside::clock,
+    keys::keys,
+    keys::keys_outside
 );

@@ -52,6 +52,41 @@ pub(crate) fn limited(event: Event<Url>, step: Step) -> Result<Value> {
     step.run("hold", || fetch(&event.data.url))
 }
 
+/// `{url, ms}`
+#[derive(Deserialize)]
+pub(crate) struct Later {
+    url: String,
+    ms: Option<u64>,
+}
+
+/// `test/limited-sleeper {url, ms (1000)}`: the same after a sleep `nap`.
+#[pawl::function(
+    id = "limited-sleeper",
+    event = "test/limited-sleeper",
+    concurrency = 2,
+    hosts = ["127.0.0.1:*"]
+)]
+pub(crate) fn limited_sleeper(event: Event<Later>, step: Step) -> Result<Value> {
+    step.sleep("nap", Duration::from_millis(event.data.ms.unwrap_or(1_000)))?;
+    step.run("hold", || fetch(&event.data.url))
+}
+
+/// `{url, name, value}`
+#[derive(Deserialize)]
+pub(crate) struct Header {
+    url: String,
+    name: String,
+    value: String,
+}
+
+/// `test/headers {url, name, value}`: the step `send` posts `{}` to the URL with that
+/// header; gives the answer's status.
+#[pawl::function(id = "headers", event = "test/headers", hosts = ["127.0.0.1:*"])]
+pub(crate) fn headers(event: Event<Header>, step: Step) -> Result<u16> {
+    let Header { url, name, value } = event.data;
+    step.run("send", || Ok(http::post(&url).header(&name, &value).body("{}").send()?.status()))
+}
+
 /// `{url, setting}`
 #[derive(Deserialize)]
 pub(crate) struct Wish {
@@ -79,4 +114,16 @@ pub(crate) fn wish(event: Event<Wish>, step: Step) -> Result<Value> {
         Ok(json!({ "status": answer.status(), "body": answer.text() }))
     })?;
     Ok(json!({ "setting": setting, "fetched": fetched }))
+}
+
+/// `test/clock`: `{"first": [now, random], "last": [now, random], "inside": [now, random]}`,
+/// the first two from outside of steps, in the first pass and in the last.
+#[pawl::function(id = "clock", event = "test/clock")]
+pub(crate) fn clock(_: Event<Value>, step: Step) -> Result<Value> {
+    let ask = || (pawl::system::now().as_millis(), pawl::system::random());
+    let outside = ask();
+    let first: (u64, u64) = step.run("first", || Ok(outside))?;
+    let inside: (u64, u64) = step.run("inside", || Ok(ask()))?;
+    step.sleep("nap", Duration::from_millis(50))?;
+    Ok(json!({ "first": first, "last": outside, "inside": inside, "after": ask() }))
 }
