@@ -2,7 +2,7 @@
 //! the compiled code from the cache), and let it describe itself.
 
 use super::engine::{Limits, engine};
-use super::guest::{Guest, Own, attempt, store};
+use super::guest::{Guest, Own, pass, store};
 use super::{Ending, Grant, Input, KvCall, KvReply, Level, Reply, Steps, Stop, outbound};
 use async_trait::async_trait;
 use pawl_bindings::exports::pawl::workflow::functions as wit;
@@ -159,16 +159,10 @@ impl Runtime {
         Ok((Plugin { id, manifests, pre }, self.imports(&component)))
     }
 
-    /// One attempt at a run, in an instance of its own.
-    pub async fn attempt(
-        &self,
-        plugin: &Plugin,
-        input: &Input,
-        grant: Grant,
-        steps: Box<dyn Steps>,
-    ) -> Ending {
+    /// One pass of a run, in an instance of its own.
+    pub async fn pass(&self, plugin: &Plugin, input: &Input, grant: Grant, steps: Box<dyn Steps>) -> Ending {
         let guest = Guest::new(steps, grant, self.client.clone(), self.limits, Own::of(input));
-        attempt(&self.engine, plugin, guest, input).await
+        pass(&self.engine, plugin, guest, input).await
     }
 
     fn compile(&self, id: &DeploymentId, bytes: &[u8]) -> Result<Component, LoadError> {

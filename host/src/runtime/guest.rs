@@ -1,4 +1,4 @@
-//! One instance's state, and one attempt in it.
+//! One instance's state, and one pass of a run through it.
 
 use super::component::Plugin;
 use super::engine::TICK;
@@ -142,8 +142,8 @@ pub(super) fn store(engine: &Engine, guest: Guest) -> Store<Guest> {
     store
 }
 
-/// One attempt at a run in a fresh instance.
-pub(super) async fn attempt(engine: &Engine, plugin: &Plugin, guest: Guest, input: &Input) -> Ending {
+/// One pass of a run through a fresh instance.
+pub(super) async fn pass(engine: &Engine, plugin: &Plugin, guest: Guest, input: &Input) -> Ending {
     let mut store = store(engine, guest);
     let result = match plugin.pre.instantiate_async(&mut store).await {
         Ok(instance) => {

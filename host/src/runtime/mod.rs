@@ -1,4 +1,4 @@
-//! The sandbox: a component's bytes in, one attempt at a run out.
+//! The sandbox: a component's bytes in, one pass of a run out.
 //!
 //! What a guest asks of the world goes to a [`Steps`], which somebody else
 //! implements: this module knows no storage and decides nothing about a run. It
@@ -75,7 +75,7 @@ pub enum Stop {
     Failed(Failure),
 }
 
-/// How an attempt at a run ended.
+/// How a pass ended.
 #[derive(Debug)]
 pub enum Ending {
     /// The function returned.
@@ -86,7 +86,7 @@ pub enum Ending {
     Left(Stop),
 }
 
-/// What an attempt is about.
+/// What a pass is about.
 #[derive(Debug, Clone)]
 pub struct Input {
     /// Which of the plugin's functions.

@@ -1,10 +1,10 @@
-//! The loop that carries runs forward: takes slots, claims runs, starts attempts.
+//! The loop that carries runs forward: takes slots, claims runs, starts passes.
 //!
 //! A slot is taken before a run is claimed: where all slots are busy, runs wait in
 //! the store and nothing fails. The loop never polls: it wakes when something was
-//! stored, when an attempt ended, and when the next run is due.
+//! stored, when a pass ended, and when the next run is due.
 
-mod attempt;
+mod pass;
 mod session;
 
 use crate::catalog::Catalog;
@@ -25,7 +25,7 @@ const STORE_REST: Duration = Duration::from_millis(500);
 /// while a timer counts its own time.
 const LONGEST_REST: Duration = Duration::from_secs(30);
 
-/// How long a shutdown waits for attempts. What is not done by then is done by the
+/// How long a shutdown waits for passes. What is not done by then is done by the
 /// next start: at-least-once is the promise for a step's code anyway.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -38,18 +38,18 @@ pub struct Worker {
     pub runtime: Arc<Runtime>,
     /// What they execute.
     pub catalog: Arc<Catalog>,
-    /// Told when something was stored or an attempt ended.
+    /// Told when something was stored or a pass ended.
     pub wake: Arc<Notify>,
     /// A fixed time between tries.
     pub retry_interval: Option<Span>,
 }
 
 impl Worker {
-    /// Works until the end, then lets attempts finish for a while.
+    /// Works until the end, then lets passes finish for a while.
     pub async fn run(self, end: CancellationToken) {
         let slots = Arc::new(Semaphore::new(self.runtime.slots()));
-        let attempts = TaskTracker::new();
-        // ends attempts whose time of grace is over
+        let passes = TaskTracker::new();
+        // ends passes whose time of grace is over
         let abort = CancellationToken::new();
         while !end.is_cancelled() {
             // at least one slot, before anything is claimed
@@ -77,8 +77,8 @@ impl Worker {
                 // this loop is the only one that takes slots, and it counted them
                 let permit = slots.clone().try_acquire_owned().ok();
                 let (worker, abort) = (self.clone(), abort.clone());
-                attempts.spawn(async move {
-                    // dropped last, also when the attempt breaks: the loop hears of it
+                passes.spawn(async move {
+                    // dropped last, also when the pass breaks: the loop hears of it
                     let _ended = Ended { worker: worker.clone(), claim: run.claim.clone(), _permit: permit };
                     worker.carry(run, &abort).await;
                 });
@@ -87,14 +87,11 @@ impl Worker {
                 self.wait(now, &end).await;
             }
         }
-        attempts.close();
-        if tokio::time::timeout(GRACE, attempts.wait()).await.is_err() {
-            tracing::warn!(
-                attempts = attempts.len(),
-                "attempts are cut off; their runs go on at the next start"
-            );
+        passes.close();
+        if tokio::time::timeout(GRACE, passes.wait()).await.is_err() {
+            tracing::warn!(passes = passes.len(), "passes are cut off; their runs go on at the next start");
             abort.cancel();
-            attempts.wait().await;
+            passes.wait().await;
         }
     }
 
@@ -106,7 +103,7 @@ impl Worker {
             biased;
             () = claim.revoked.cancelled() => {}
             () = abort.cancelled() => {}
-            () = attempt::carry(self, run) => {}
+            () = pass::carry(self, run) => {}
         }
     }
 
@@ -130,7 +127,7 @@ impl Worker {
     }
 }
 
-/// The end of an attempt, however it comes.
+/// The end of a pass, however it comes.
 struct Ended {
     worker: Worker,
     claim: Claim,
@@ -141,9 +138,9 @@ impl Drop for Ended {
     fn drop(&mut self) {
         if std::thread::panicking() {
             // a fault of ours: the run must not stay claimed for ever
-            tracing::error!(run = %self.claim.run, "an attempt broke; its run is taken up again");
+            tracing::error!(run = %self.claim.run, "a pass broke; its run is taken up again");
             let (worker, claim) = (self.worker.clone(), self.claim.clone());
-            tokio::spawn(async move { attempt::again_later(&worker, &claim).await });
+            tokio::spawn(async move { pass::again_later(&worker, &claim).await });
         }
         self.worker.wake.notify_one();
     }

@@ -91,7 +91,7 @@ async fn once(worker: &Worker, claimed: &Claimed, run: Run) -> Result<Next, Stop
     let ending = match found {
         Ok((manifest, plugin)) => {
             let steps = Box::new(Handle(session.clone()));
-            worker.runtime.attempt(&plugin, &input, worker.catalog.grant(&manifest), steps).await
+            worker.runtime.pass(&plugin, &input, worker.catalog.grant(&manifest), steps).await
         }
         Err(failure) => Ending::Broke(failure),
     };
