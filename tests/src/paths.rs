@@ -1,10 +1,15 @@
 //! Where things are: the host's binary, functions, test guests, fixtures.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
-/// The repository.
+/// The repository: where this is run, not where it was compiled.
 pub fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this package lies in the repository")
+    static REPOSITORY: LazyLock<PathBuf> = LazyLock::new(|| match std::env::var_os("PAWL_REPOSITORY") {
+        Some(path) => path.into(),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join(".."),
+    });
+    &REPOSITORY
 }
 
 /// The host: `PAWL_BIN`, or what Cargo built beside this test, in the same profile.

@@ -7,8 +7,10 @@ use std::process::{Command, Stdio};
 
 /// The repository.
 pub(crate) fn repository() -> PathBuf {
+    // set by .cargo/config.toml for whatever cargo starts
+    let named = std::env::var_os("PAWL_REPOSITORY").map(PathBuf::from);
     // resolved, so that paths in messages are short
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
     root.canonicalize().unwrap_or(root)
 }
 
