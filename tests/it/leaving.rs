@@ -130,8 +130,7 @@ async fn a_running_run_whose_canceller_has_left_is_cancelled_or_goes_on() {
     let event = host.send("test/limited", json!({ "url": upstream.url("/") })).await;
     let run = host.wait_for(&event, "limited", "Running").await;
     let run = run["run_id"].as_str().expect("an id");
-    until("the call", PATIENCE, async || if upstream.count() == 1 { Ok(()) } else { Err("none".into()) })
-        .await;
+    upstream.is_called().await;
     cancel_and_leave(&host, run).await;
     upstream.release();
     let end = end_of(&host, run).await;

@@ -107,6 +107,17 @@ impl Host {
         rustix::process::kill_process(pid.expect("a pid"), rustix::process::Signal::TERM).expect("signals");
     }
 
+    /// Waits until nobody can connect any more.
+    pub async fn closes_its_door(&self) {
+        until("the door to be closed", PATIENCE, async || {
+            match tokio::net::TcpStream::connect(self.addr).await {
+                Ok(_) => Err("open".into()),
+                Err(_) => Ok(()),
+            }
+        })
+        .await;
+    }
+
     /// Waits for the process to end by itself.
     pub async fn ended(&mut self) -> ExitStatus {
         until("the host's end", PATIENCE, async || match self.child.try_wait() {

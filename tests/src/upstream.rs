@@ -1,6 +1,7 @@
 //! A server for functions to call: it counts who calls, and can hold its answers back
 //! until a test says so.
 
+use crate::clock::{PATIENCE, until};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -131,6 +132,12 @@ impl Upstream {
     /// How many there were so far.
     pub fn count(&self) -> usize {
         self.shared.calls().seen.len()
+    }
+
+    /// Waits for the first call.
+    pub async fn is_called(&self) {
+        until("the call", PATIENCE, async || if self.count() == 1 { Ok(()) } else { Err("none".into()) })
+            .await;
     }
 
     /// How many wait for an answer now.

@@ -1,7 +1,7 @@
 //! Webhook providers: who sends, how that is proved, what it is called here.
 //!
-//! Pure: bytes in, an event out. A new provider is a file beside [`stripe`] and a
-//! line in [`PROVIDERS`].
+//! Pure: bytes in, an event out. A new provider is a file beside [`stripe`] and a route
+//! in `http`.
 
 pub mod api;
 pub mod stripe;
@@ -9,9 +9,6 @@ pub mod stripe;
 use crate::secret::Secret;
 use http::HeaderMap;
 use pawl_engine::{NewEvent, Timestamp};
-
-/// All providers, each at `/api/{name}/webhook`.
-pub static PROVIDERS: &[&dyn Provider] = &[&stripe::Stripe];
 
 /// Somebody who sends webhooks.
 pub trait Provider: Send + Sync {

@@ -84,7 +84,6 @@ impl Inner {
             event,
             created_at: run.created_at,
             journal: run.journal,
-            index: run.index,
         })
     }
 

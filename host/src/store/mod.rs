@@ -8,8 +8,8 @@
 //! the catalog.
 
 pub mod claims;
-#[cfg(any(test, feature = "testing"))]
-pub mod conformance;
+#[cfg(test)]
+mod conformance;
 pub mod memory;
 pub mod sqlite;
 
@@ -79,8 +79,6 @@ pub struct Claimed {
     pub created_at: Timestamp,
     /// Its journal so far.
     pub journal: Vec<Entry>,
-    /// Its columns as they are stored.
-    pub index: Index,
 }
 
 /// What a worker asks for.

@@ -169,8 +169,7 @@ async fn a_step_that_a_kill_cut_off_is_taken_up_again_at_once() {
     upstream.hold();
     let mut host = Setup::dev().guests(&["steps"]).start().await;
     let event = host.send("test/fetcher", json!({ "url": upstream.url("/") })).await;
-    until("the call", PATIENCE, async || if upstream.count() == 1 { Ok(()) } else { Err("none".into()) })
-        .await;
+    upstream.is_called().await;
     host.kill();
     upstream.release();
     host.restart().await;

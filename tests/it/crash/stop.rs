@@ -45,17 +45,10 @@ async fn a_step_that_is_under_way_is_let_finish() {
     upstream.hold();
     let mut host = Setup::dev().guests(&["steps"]).start().await;
     let event = host.send("test/fetcher", json!({ "url": upstream.url("/") })).await;
-    until("the call", PATIENCE, async || if upstream.count() == 1 { Ok(()) } else { Err("none".into()) })
-        .await;
+    upstream.is_called().await;
     host.terminate();
     // it takes no more, and still waits for the step
-    until("the door to be closed", PATIENCE, async || {
-        match tokio::net::TcpStream::connect(host.addr()).await {
-            Ok(_) => Err("open".into()),
-            Err(_) => Ok(()),
-        }
-    })
-    .await;
+    host.closes_its_door().await;
     upstream.release();
     assert!(host.ended().await.success());
     host.restart().await;
@@ -69,8 +62,7 @@ async fn a_step_that_does_not_end_is_cut_off_and_its_run_goes_on_at_the_next_sta
     upstream.hold();
     let mut host = Setup::dev().guests(&["steps"]).start().await;
     let event = host.send("test/fetcher", json!({ "url": upstream.url("/") })).await;
-    until("the call", PATIENCE, async || if upstream.count() == 1 { Ok(()) } else { Err("none".into()) })
-        .await;
+    upstream.is_called().await;
     assert!(host.stop().await.success());
     upstream.release();
     host.restart().await;
@@ -95,13 +87,7 @@ async fn a_request_that_has_begun_is_answered_and_an_idle_connection_holds_nothi
     begun.hear_of("HTTP/1.1 100 Continue\r\n\r\n").await;
     assert!(begun.write(&body[..5]).await);
     host.terminate();
-    until("the door to be closed", PATIENCE, async || {
-        match tokio::net::TcpStream::connect(host.addr()).await {
-            Ok(_) => Err("open".into()),
-            Err(_) => Ok(()),
-        }
-    })
-    .await;
+    host.closes_its_door().await;
     assert!(begun.write(&body[5..]).await);
     let heard = begun.hear(PATIENCE).await;
     assert_eq!(heard.status, Some(200), "{heard:?}");
@@ -117,8 +103,7 @@ async fn a_second_signal_ends_it_at_once() {
     upstream.hold();
     let mut host = Setup::dev().guests(&["steps"]).start().await;
     host.send("test/fetcher", json!({ "url": upstream.url("/") })).await;
-    until("the call", PATIENCE, async || if upstream.count() == 1 { Ok(()) } else { Err("none".into()) })
-        .await;
+    upstream.is_called().await;
     host.terminate();
     until("the first to be heard", PATIENCE, async || {
         if host.log().contains("stopping") { Ok(()) } else { Err(host.log()) }

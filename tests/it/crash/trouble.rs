@@ -37,8 +37,7 @@ async fn a_step_whose_outcome_cannot_be_stored_is_taken_up_again_later() {
     upstream.hold();
     let host = Setup::dev().guests(&["steps"]).start().await;
     let event = host.send("test/fetcher", json!({ "url": upstream.url("/") })).await;
-    until("the call", PATIENCE, async || if upstream.count() == 1 { Ok(()) } else { Err("none".into()) })
-        .await;
+    upstream.is_called().await;
     let other = rusqlite::Connection::open(host.data().join("pawl.db")).expect("opens");
     other.execute_batch("BEGIN IMMEDIATE").expect("locks");
     upstream.release();

@@ -1,7 +1,6 @@
 //! A run stays on the bytes that it began with.
 
 use super::{bytes, deployment, version, wait_for_change};
-use pawl_tests::clock::{PATIENCE, until};
 use pawl_tests::upstream::Upstream;
 use pawl_tests::{Host, Setup};
 use serde_json::json;
@@ -41,8 +40,7 @@ async fn a_running_run_ends_on_the_bytes_it_began_with() {
     let host = Setup::dev().guests(&["steps"]).start().await;
     let steps = deployment(&host, "fetcher").await;
     let event = host.send("test/fetcher", json!({ "url": upstream.url("/") })).await;
-    until("the call", PATIENCE, async || if upstream.count() == 1 { Ok(()) } else { Err("none".into()) })
-        .await;
+    upstream.is_called().await;
     host.remove("steps.wasm");
     wait_for_change(&host, "fetcher", steps.as_deref()).await;
     upstream.release();

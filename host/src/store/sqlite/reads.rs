@@ -126,7 +126,6 @@ pub(super) fn claimed(db: &Connection, claim: Claim) -> Result<Claimed, StoreErr
         event,
         created_at: run.created_at,
         journal: run.journal,
-        index: run.index,
     })
 }
 
