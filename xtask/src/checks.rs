@@ -25,8 +25,9 @@ pub(crate) fn run() -> Result<()> {
     timed("functions", &|| functions::build(&functions::FUNCTIONS))?;
     timed("guests of the tests", &|| functions::build(&functions::GUESTS))?;
     timed("clippy", &clippy)?;
-    // the end-to-end tests start it
-    timed("host", &|| check(&["build", "--locked", "-p", "pawl"], ".", &[]))?;
+    // the end-to-end tests start it; with the whole workspace, because alone it would have
+    // other features of its dependencies, and they would be compiled twice
+    timed("host", &|| check(&["build", "--locked", "--workspace"], ".", &[]))?;
     timed("tests", &tests)?;
     timed("documentation", &documentation)?;
     if repository().join("deny.toml").exists() && has("deny") {
