@@ -94,6 +94,20 @@ impl Sqlite {
         usable
     }
 
+    /// What belongs to claimed runs. Where nothing at all can be read, the claims are
+    /// given back.
+    async fn load(&self, claims: Vec<Claim>) -> Result<Vec<Loaded>, StoreError> {
+        let taken = claims.clone();
+        let load = |db: &Connection, claim: Claim| reads::claimed(db, claim.clone()).map_err(|e| (claim, e));
+        let loaded = self.readers.read(move |db| Ok(claims.into_iter().map(|c| load(db, c)).collect())).await;
+        if loaded.is_err() {
+            for claim in taken {
+                self.release(&claim).await;
+            }
+        }
+        loaded
+    }
+
     async fn held(&self) -> Result<Vec<RunId>, StoreError> {
         self.writer.between(|_, state| Ok(state.claims.runs().cloned().collect())).await
     }
@@ -101,10 +115,6 @@ impl Sqlite {
 
 /// A claimed run, or the claim whose run cannot be read.
 type Loaded = Result<Claimed, (Claim, StoreError)>;
-
-fn load(db: &Connection, claim: Claim) -> Loaded {
-    reads::claimed(db, claim.clone()).map_err(|e| (claim, e))
-}
 
 fn connect(path: &Path) -> Result<Connection, StoreError> {
     let set = || -> rusqlite::Result<Connection> {
@@ -171,32 +181,24 @@ impl Store for Sqlite {
         if claims.is_empty() {
             return Ok(Vec::new());
         }
-        let taken = claims.clone();
-        let loaded = self.readers.read(move |db| Ok(claims.into_iter().map(|c| load(db, c)).collect())).await;
-        match loaded {
-            Ok(loaded) => Ok(self.usable(loaded).await),
-            Err(e) => {
-                for claim in taken {
-                    self.release(&claim).await;
-                }
-                Err(e)
-            }
-        }
+        let loaded = self.load(claims).await?;
+        Ok(self.usable(loaded).await)
     }
 
     async fn seize(&self, run: &RunId) -> Result<Option<Claimed>, StoreError> {
         let run = run.clone();
         let seize = move |db: &Connection, state: &mut state::State| {
-            let row = reads::run(db, &run)?;
+            let row = reads::columns(db, &run)?;
             Ok((!row.index.status.is_final()).then(|| state.claims.take(&run, &row.function)))
         };
         let Some(claim) = self.writer.between(seize).await? else { return Ok(None) };
-        match self.readers.read(move |db| Ok(load(db, claim))).await? {
-            Ok(claimed) => Ok(Some(claimed)),
-            Err((claim, e)) => {
+        match self.load(vec![claim]).await?.pop() {
+            Some(Ok(claimed)) => Ok(Some(claimed)),
+            Some(Err((claim, e))) => {
                 self.release(&claim).await;
                 Err(e)
             }
+            None => Ok(None),
         }
     }
 

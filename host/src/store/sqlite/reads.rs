@@ -108,10 +108,15 @@ fn with_last_entry(db: &Connection, mut run: RunRow) -> Result<RunRow, StoreErro
 pub(super) fn run(db: &Connection, id: &RunId) -> Result<RunRow, StoreError> {
     // one transaction: the columns and the journal belong together
     let db = db.unchecked_transaction().map_err(error)?;
-    let sql = format!("SELECT {} FROM runs r JOIN events e ON e.id = r.event WHERE r.id = ?1", rows::RUN);
-    let mut run = rows::first(&db, &sql, [id.as_str()], rows::run)?.ok_or(StoreError::NotFound)?;
+    let mut run = columns(&db, id)?;
     run.journal = rows::journal(&db, id)?;
     Ok(run)
+}
+
+/// One run without its journal.
+pub(super) fn columns(db: &Connection, id: &RunId) -> Result<RunRow, StoreError> {
+    let sql = format!("SELECT {} FROM runs r JOIN events e ON e.id = r.event WHERE r.id = ?1", rows::RUN);
+    rows::first(db, &sql, [id.as_str()], rows::run)?.ok_or(StoreError::NotFound)
 }
 
 /// All that belongs to a claimed run. Only its claim holder changes any of it.
