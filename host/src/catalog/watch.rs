@@ -70,6 +70,12 @@ impl Watch {
         };
         self.is_missing = false;
         let gone = self.gone(&found);
+        let ripe = self.ripe(&gone);
+        if !ripe.is_empty() {
+            // a file that was refused because of one takes its place before that is withdrawn
+            let snapshot = self.catalog.snapshot();
+            self.seen.retain(|path, _| !snapshot.problems.contains_key(&source(path)));
+        }
         for (path, stamp) in &found {
             if self.seen.get(path) == Some(stamp) || !has_settled(stamp) {
                 continue;
@@ -85,7 +91,7 @@ impl Watch {
         }
         self.seen.retain(|path, _| found.contains_key(path));
         self.failing.retain(|path| found.contains_key(path));
-        self.withdraw(gone).await;
+        self.withdraw(ripe).await;
     }
 
     /// Looks until everything that is there has been read: before the host listens, so
@@ -212,22 +218,23 @@ impl Watch {
         known.filter(|n| n.starts_with("file:") && !there.contains(n)).cloned().collect()
     }
 
-    /// Withdraws what has been gone for long enough.
-    async fn withdraw(&mut self, gone: Vec<String>) {
+    /// Those that have been gone for long enough.
+    fn ripe(&mut self, gone: &[String]) -> Vec<String> {
         let now = clock::instant();
         self.gone_since.retain(|name, _| gone.contains(name));
-        for name in gone {
-            let since = *self.gone_since.entry(name.clone()).or_insert(now);
-            if now.duration_since(since) < GONE {
-                continue;
-            }
+        let mut is_ripe = |name: &&String| {
+            let since = *self.gone_since.entry((*name).clone()).or_insert(now);
+            now.duration_since(since) >= GONE
+        };
+        gone.iter().filter(|name| is_ripe(name)).cloned().collect()
+    }
+
+    async fn withdraw(&mut self, ripe: Vec<String>) {
+        for name in ripe {
             match self.catalog.withdraw(&name).await {
                 Ok(()) => drop(self.gone_since.remove(&name)),
                 Err(e) => tracing::error!(source = name, error = %e, "not withdrawn: trying again"),
             }
-            // a file that was refused because of it gets another chance
-            let snapshot = self.catalog.snapshot();
-            self.seen.retain(|path, _| !snapshot.problems.contains_key(&source(path)));
         }
     }
 }
