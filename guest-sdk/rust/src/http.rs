@@ -3,6 +3,9 @@
 //! Requests go to hosts that the function names in `hosts` and its operator grants,
 //! and only from inside of a step. Redirects are answered, not followed. A header may
 //! hold `{secret:NAME}`: the host puts the secret in, and the guest never sees it.
+//!
+//! A request that is all that a step does can be left to the host:
+//! [`Step::fetch`](crate::Step::fetch).
 
 use crate::bindings::pawl::workflow::http as wit;
 use crate::{Error, IntoSpan, Result};
@@ -102,15 +105,24 @@ impl Request {
     /// too slow) is.
     #[track_caller]
     pub fn send(self) -> Result<Response> {
-        let Self { inner, wrong } = self;
-        if let Some(error) = wrong {
-            return Err(error);
-        }
-        let place = place(&inner);
-        match wit::send(&inner) {
-            Ok(answer) => Ok(Response { inner: answer, place }),
+        let place = self.place();
+        match wit::send(&self.into_inner()?) {
+            Ok(answer) => Ok(Response { inner: answer, place, is_kept: false }),
             Err(error) => Err(failed(error, &place)),
         }
+    }
+
+    /// The request, unless something was wrong with it.
+    pub(crate) fn into_inner(self) -> Result<wit::Request> {
+        self.wrong.map_or(Ok(self.inner), Err)
+    }
+
+    /// Method and host, for messages: a path may hold what does not belong into a log.
+    pub(crate) fn place(&self) -> String {
+        let url = self.inner.url.as_str();
+        let host = url.split_once("://").map_or(url, |(_, rest)| rest);
+        let host = host.split(['/', '?', '#']).next().unwrap_or_default();
+        format!("{} {}", self.inner.method, host.rsplit('@').next().unwrap_or_default())
     }
 }
 
@@ -123,21 +135,26 @@ fn failed(error: wit::Error, place: &str) -> Error {
     }
 }
 
-/// Method and host, for messages: a path may hold what does not belong into a log.
-fn place(request: &wit::Request) -> String {
-    let host = request.url.split_once("://").map_or(request.url.as_str(), |(_, rest)| rest);
-    let host = host.split(['/', '?', '#']).next().unwrap_or_default();
-    format!("{} {}", request.method, host.rsplit('@').next().unwrap_or_default())
-}
-
 /// An answer.
 #[derive(Debug)]
 pub struct Response {
     inner: wit::Response,
     place: String,
+    /// Whether a step has it as its output: then another try would see the same.
+    is_kept: bool,
 }
 
 impl Response {
+    /// What a step has recorded.
+    pub(crate) fn recorded(
+        status: u16,
+        headers: Vec<(String, String)>,
+        body: Vec<u8>,
+        place: String,
+    ) -> Self {
+        Self { inner: wit::Response { status, headers, body }, place, is_kept: true }
+    }
+
     /// Such as 200.
     pub fn status(&self) -> u16 {
         self.inner.status
@@ -171,7 +188,8 @@ impl Response {
             Ok(value) => Ok(value),
             Err(e) => {
                 let why = format!("{} answered with something else than the JSON expected: {e}", self.place);
-                Err(Error::new(why).with_name("HttpUnexpectedBody"))
+                let error = if self.is_kept { Error::no_retry(why) } else { Error::new(why) };
+                Err(error.with_name("HttpUnexpectedBody"))
             }
         }
     }
@@ -187,7 +205,8 @@ impl Response {
 
     /// The status as an error, named `HttpStatus`, if it is one of 400 to 599. Tried
     /// again are 408, 425, 429 and all from 500 on, no sooner than a `Retry-After` in
-    /// seconds says. The message holds nothing of the body: that may be anybody's data.
+    /// seconds says, unless a `fetch` step gave the answer: that stays as it is. The
+    /// message holds nothing of the body: that may be anybody's data.
     #[track_caller]
     pub fn status_error(&self) -> Option<Error> {
         let status = self.inner.status;
@@ -196,10 +215,12 @@ impl Response {
         }
         let message = format!("{} answered {status}", self.place);
         let error = match status {
-            408 | 425 | 429 | 500.. => match self.header("retry-after").and_then(|s| s.trim().parse().ok()) {
-                Some(seconds) => Error::retry_after(std::time::Duration::from_secs(seconds), message),
-                None => Error::new(message),
-            },
+            408 | 425 | 429 | 500.. if !self.is_kept => {
+                match self.header("retry-after").and_then(|s| s.trim().parse().ok()) {
+                    Some(seconds) => Error::retry_after(std::time::Duration::from_secs(seconds), message),
+                    None => Error::new(message),
+                }
+            }
             _ => Error::no_retry(message),
         };
         Some(error.with_name("HttpStatus").with_data(serde_json::json!({ "status": status })))
@@ -214,7 +235,7 @@ mod tests {
     fn answer(status: u16, headers: &[(&str, &str)]) -> Response {
         let headers = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         let inner = wit::Response { status, headers, body: br#"{"secret":"x"}"#.to_vec() };
-        Response { inner, place: "GET api.example.com".into() }
+        Response { inner, place: "GET api.example.com".into(), is_kept: false }
     }
 
     #[test]
@@ -258,7 +279,7 @@ mod tests {
 
     #[test]
     fn a_message_names_the_host_and_nothing_that_follows() {
-        let place = |url: &str| place(&get(url).inner);
+        let place = |url: &str| get(url).place();
         assert_eq!(place("https://u:p@api.example.com:8443/users/7?token=x"), "GET api.example.com:8443");
         assert_eq!(place("nonsense"), "GET nonsense");
     }

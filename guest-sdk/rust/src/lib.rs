@@ -43,6 +43,8 @@ extern crate self as pawl;
 pub mod bindings;
 mod error;
 mod event;
+mod failed;
+mod flow;
 mod function;
 pub mod http;
 pub mod kv;
@@ -54,12 +56,13 @@ pub mod system;
 mod time;
 
 pub use error::{Error, OrNoRetry};
-pub use event::Event;
+pub use event::{Event, Events};
+pub use failed::{Failed, FailedWith};
 pub use log::{Level, write as write_log};
 pub use pawl_sdk_macros::function;
 pub use serde_json::{Value, json};
 pub use span::IntoSpan;
-pub use step::{Attempt, Output, Parallel, Step, Task};
+pub use step::{Attempt, Fetch, Invocation, NewEvent, On, Output, Parallel, ParallelTask, Step, Task};
 pub use time::Timestamp;
 
 /// What steps and functions return.
@@ -71,5 +74,9 @@ pub mod __private {
     pub use crate::bindings;
     pub use crate::bindings::exports::pawl::workflow::functions::Context;
     pub use crate::bindings::pawl::workflow::types::Failure;
-    pub use crate::function::{Definition, Entry, Function, call, dispatch};
+    pub use crate::flow::{
+        Batch, CancelOn, Concurrency, Debounce, Flow, RateLimit, Scope, Singleton, SingletonMode, Throttle,
+        Timeouts, Trigger,
+    };
+    pub use crate::function::{Definition, Entry, Function, call, call_failed, call_with_all, dispatch};
 }

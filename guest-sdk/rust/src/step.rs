@@ -1,12 +1,22 @@
 //! Steps: what a run does once, however often its function is called.
 
+mod errand;
+mod fetch;
+mod invoke;
 mod parallel;
+mod send;
+mod wait;
 
-pub use parallel::{Output, Parallel};
+pub use fetch::Fetch;
+pub use invoke::Invocation;
+pub use parallel::{Output, Parallel, ParallelTask};
+pub use send::NewEvent;
+pub use wait::On;
 
 use crate::bindings::exports::pawl::workflow::functions::Context;
 use crate::bindings::pawl::workflow::step as wit;
 use crate::{Error, IntoSpan, Result, Timestamp};
+use errand::Errand;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wit::{Operation, Outcome, Request, RunOptions};
@@ -107,12 +117,12 @@ impl Step {
     /// # Ok(()) }
     /// ```
     pub fn task<'a>(&self, id: &'a str) -> Task<'a> {
-        Task { id, timeout: None, options: RunOptions { timeout: None, retries: None } }
+        Task::new(id)
     }
 
     /// Waits, at no cost: a sleeping run holds no memory. At most 366 days.
     pub fn sleep(&self, id: &str, span: impl IntoSpan) -> Result<()> {
-        wait(id, Operation::Sleep(span.into_millis()?))
+        Errand::sleep(span)?.run(id)
     }
 
     /// Waits until a moment; one that has passed is no wait.
@@ -124,7 +134,7 @@ impl Step {
     /// # Ok(()) }
     /// ```
     pub fn sleep_until(&self, id: &str, at: Timestamp) -> Result<()> {
-        wait(id, Operation::SleepUntil(at.as_millis()))
+        Errand::sleep_until(at).run(id)
     }
 
     /// Several steps that go on side by side; see [`Parallel`].
@@ -142,6 +152,10 @@ pub struct Task<'a> {
 }
 
 impl<'a> Task<'a> {
+    fn new(id: &'a str) -> Self {
+        Self { id, timeout: None, options: RunOptions { timeout: None, retries: None } }
+    }
+
     /// One try's time limit, in place of the function's `step_timeout`.
     pub fn timeout(mut self, span: impl IntoSpan) -> Self {
         self.timeout = Some(span.into_millis());
@@ -175,7 +189,7 @@ impl<'a> Task<'a> {
     fn request(mut self) -> Result<Request> {
         self.options.timeout = self.timeout.transpose()?;
         let op = Operation::Run(self.options);
-        Ok(Request { id: self.id.to_owned(), name: None, op })
+        Ok(Request { id: self.id.to_owned(), op })
     }
 }
 
@@ -203,15 +217,6 @@ impl Attempt {
     /// services that recognise a repeated call.
     pub fn idempotency_key(&self) -> String {
         self.0.idempotency_key()
-    }
-}
-
-fn wait(id: &str, op: Operation) -> Result<()> {
-    match wit::open(&Request { id: id.to_owned(), name: None, op }) {
-        Outcome::Ok(_) => Ok(()),
-        Outcome::Err(failure) => Err(Error::from_failure(failure)),
-        // the host has no code of ours to ask for; dropping the attempt fails it
-        Outcome::Execute(_) => Err(Error::no_retry("the host wants code for a sleep")),
     }
 }
 

@@ -13,6 +13,9 @@ const REQUESTS: u32 = 24_576;
 /// Bytes of one of them.
 const REQUEST: u32 = 80;
 
+/// Bytes of a function's description.
+const CONFIG: u32 = 368;
+
 /// The 26 letters, each of which is a step's id.
 const LETTERS: u32 = 8_300;
 
@@ -26,16 +29,16 @@ const FREE: u32 = 65_536;
 /// `HANDLE` stand for the names of its two exports.
 fn plugin(text: &str, pages: u32) -> Vec<u8> {
     let text = text
-        .replace("DESCRIBE", "pawl:workflow/functions@0.1.0#describe")
-        .replace("HANDLE", "pawl:workflow/functions@0.1.0#handle");
+        .replace("DESCRIBE", "pawl:workflow/functions@0.2.0#describe")
+        .replace("HANDLE", "pawl:workflow/functions@0.2.0#handle");
     let mut module = wasm(&format!(
         r#"(module
-            (import "pawl:workflow/step@0.1.0" "sleep" (func $sleep (param i32 i32 i64)))
-            (import "pawl:workflow/step@0.1.0" "sleep-until" (func $sleep-until (param i32 i32 i64)))
-            (import "pawl:workflow/step@0.1.0" "select" (func $select (param i32 i32 i32)))
-            (import "pawl:workflow/step@0.1.0" "[method]attempt.succeed"
+            (import "pawl:workflow/step@0.2.0" "sleep" (func $sleep (param i32 i32 i64)))
+            (import "pawl:workflow/step@0.2.0" "sleep-until" (func $sleep-until (param i32 i32 i64)))
+            (import "pawl:workflow/step@0.2.0" "select" (func $select (param i32 i32 i32)))
+            (import "pawl:workflow/step@0.2.0" "[method]attempt.succeed"
                 (func $succeed (param i32 i32 i32 i32)))
-            (import "pawl:workflow/step@0.1.0" "[resource-drop]attempt" (func $drop (param i32)))
+            (import "pawl:workflow/step@0.2.0" "[resource-drop]attempt" (func $drop (param i32)))
             (memory (export "memory") {pages})
             (global $free (mut i32) (i32.const {FREE}))
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
@@ -97,17 +100,18 @@ fn described(ids: &[&str], retries: Option<u32>, output: &str) -> Data {
     data.words(1024, &[list, u32::try_from(ids.len()).expect("few")]);
     let mut free = 16_384;
     for (n, id) in (0..).zip(ids) {
-        let (at, event) = (list + n * 88, format!("test/{id}"));
+        let (at, event) = (list + n * CONFIG, format!("test/{id}"));
         let (id_at, event_at, trigger_at) = (free, free + 1_024, free + 4_096);
         free += 8_192;
         data.text(id_at, id);
         data.text(event_at, &event);
-        // a trigger: by an event, its name, no filter
-        data.words(trigger_at, &[0, event_at, length(&event), 0, 0, 0]);
+        // a trigger: by an event, padding, its name, no filter
+        data.words(trigger_at, &[0, 0, event_at, length(&event), 0, 0, 0, 0]);
+        // no name, no app, no flow control: zero is no option
         data.words(at, &[id_at, length(id)]);
-        data.words(at + 20, &[trigger_at, 1]);
+        data.words(at + 32, &[trigger_at, 1]);
         if let Some(retries) = retries {
-            data.words(at + 28, &[1, retries]);
+            data.words(at + 40, &[1, retries]);
         }
     }
     // ok, padding, the text: an error would hold a number of 8 bytes
@@ -205,14 +209,14 @@ pub fn select(asked: &[Ask]) -> String {
             Ask::Sleep(step, ms) => (step, 1, ms),
         };
         let (to, at) = (REQUESTS + n * REQUEST, LETTERS + letter(step));
-        // its id, no name, its case and what that holds: zero is no option
+        // its id, its case and what that holds: zero is no option
         write!(
             code,
             "(memory.fill (i32.const {to}) (i32.const 0) (i32.const {REQUEST}))
              (i32.store (i32.const {to}) (i32.const {at}))
              (i32.store offset=4 (i32.const {to}) (i32.const 1))
-             (i32.store offset=24 (i32.const {to}) (i32.const {case}))
-             (i64.store offset=32 (i32.const {to}) (i64.const {ms}))"
+             (i32.store offset=8 (i32.const {to}) (i32.const {case}))
+             (i64.store offset=16 (i32.const {to}) (i64.const {ms}))"
         )
         .expect("a string grows");
     }

@@ -1,8 +1,10 @@
 //! `#[pawl::function]`.
 
 mod arguments;
+mod flow;
 #[path = "../../src/span/text.rs"]
 mod span;
+mod value;
 
 use arguments::Arguments;
 use proc_macro2::TokenStream;
@@ -17,15 +19,39 @@ use syn::{ItemFn, ReturnType, parse_macro_input};
 /// | argument | says | default |
 /// |---|---|---|
 /// | `id = "ship-order"` | the function's id: letters, digits, `-`, `_`, `.` | required |
-/// | `event = "shop/order.placed"` | the event that starts it; `shop/*` takes all that begin so | one of these |
+/// | `event = "shop/order.placed"` | the event that starts it; `shop/*` takes all that begin so | none: it can only be invoked |
 /// | `events = ["a", "b/*"]` | the same for several | |
+/// | `cron = "0 9 * * 1-5"` | when it starts: five fields, `@daily`, `@every 30m`; `TZ=Europe/Paris ` may stand before | |
+/// | `triggers = [event("a", if = "event.data.n > 1"), cron("@daily", jitter = "30s")]` | any of these, with all that can be said | |
 /// | `name = "Ship an order"` | what people see | the id |
+/// | `app = "shop"` | whose limits of scope `app` it shares | the component's first function |
 /// | `retries = 3` | tries after the first, for each step | 3 |
-/// | `concurrency = 10` | how many runs may execute at once | no limit |
 /// | `step_timeout = "2m"` | one try of a step | 5 minutes |
+/// | `on_failure = not_shipped` | a Rust function `(event: Event<Failed>, step: Step)` that is started when a run has failed for good: it becomes a function of its own, `<id>-failure` | none |
 /// | `hosts = ["api.example.com"]` | where its steps wish to send requests: `name`, `name:port`, `name:*`, `{setting:NAME}` | none |
 /// | `settings = ["SHOP_URL"]` | settings it wishes to read | none |
 /// | `secrets = ["SHOP_TOKEN"]` | secrets it wishes to put into requests | none |
+///
+/// How many runs there are, and when. Keys and conditions are [CEL](https://cel.dev) over
+/// `event`; each value of a key has a limit of its own.
+///
+/// | argument | says |
+/// |---|---|
+/// | `concurrency = 10` | how many runs may execute at once |
+/// | `concurrency = [limit(10), limit(1, key = "event.data.user", scope = account)]` | up to two such limits; a scope is `function`, `app` or `account` |
+/// | `throttle = rate(10, "1m", burst = 2, key = "event.data.user")` | how many may start in a period (1s to 7d); the others wait |
+/// | `rate_limit = rate(10, "1h", key = "event.data.user")` | how many there may be in a period (1s to 24h); further events make none |
+/// | `debounce = "5s"`, `debounce = wait("5s", key = "event.data.user", timeout = "1m")` | one run for events that follow each other that closely (1s to 7d), with the last one, at most `timeout` after the first |
+/// | `batch = up_to(100, "10s", key = "event.data.user", if = "event.data.small")` | one run for so many events (2 to 100), at most so long after the first (1s to 60s): the function takes `Events<T>` |
+/// | `priority = "event.data.paid ? 60 : 0"` | so many seconds ahead in the queue, -600 to 600 |
+/// | `idempotency = "event.data.id"` | events with a value that was seen in the last 24 hours make no run |
+/// | `cancel_on = "a"`, `cancel_on = [event("a", match = "data.id", if = "async.data.sure", timeout = "1h")]` | up to five events that cancel the run; `async` is the new event, and `match` says what it has in common with the first |
+/// | `singleton = skip(key = "event.data.user")`, `singleton = cancel` | while a run is not over, another event makes none, or cancels it |
+/// | `start_timeout = "1m"`, `finish_timeout = "1h"` | cancelled when it has not started that soon, or ended that long after |
+///
+/// `batch` goes together with `concurrency`, `throttle` and the timeouts alone, and
+/// `idempotency` not with `rate_limit`, as it is one. What the host would refuse does not compile; conditions and schedules it reads
+/// itself, when it loads the component.
 #[proc_macro_attribute]
 pub fn function(
     arguments: proc_macro::TokenStream,
@@ -64,7 +90,19 @@ fn check(function: &ItemFn) -> syn::Result<()> {
 
 fn expand(arguments: &Arguments, function: &ItemFn) -> TokenStream {
     let (name, visibility) = (&function.sig.ident, &function.vis);
-    let definition = arguments.definition();
+    let (definition, caller) = (arguments.definition(), arguments.caller());
+    let failure = arguments.failure().map(|(handler, definition)| {
+        quote! {
+            , (#definition, {
+                fn failure(
+                    context: ::pawl::__private::Context,
+                ) -> ::core::result::Result<::std::string::String, ::pawl::__private::Failure> {
+                    ::pawl::__private::call_failed(context, #handler)
+                }
+                failure
+            })
+        }
+    });
     // A type may have the name of a function: that is how `plugin!` finds this one.
     quote! {
         #function
@@ -74,13 +112,14 @@ fn expand(arguments: &Arguments, function: &ItemFn) -> TokenStream {
         #visibility enum #name {}
 
         impl ::pawl::__private::Function for #name {
-            const DEFINITION: ::pawl::__private::Definition = #definition;
-
-            fn handle(
-                context: ::pawl::__private::Context,
-            ) -> ::core::result::Result<::std::string::String, ::pawl::__private::Failure> {
-                ::pawl::__private::call(context, #name)
-            }
+            const ENTRIES: &'static [::pawl::__private::Entry] = &[(#definition, {
+                fn handle(
+                    context: ::pawl::__private::Context,
+                ) -> ::core::result::Result<::std::string::String, ::pawl::__private::Failure> {
+                    #caller(context, #name)
+                }
+                handle
+            }) #failure];
         }
     }
 }
