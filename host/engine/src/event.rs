@@ -1,6 +1,7 @@
 //! Events: immutable facts that came in.
 
 use crate::{EventId, Payload, Timestamp, limits};
+use serde::Serialize;
 use std::sync::Arc;
 
 /// An accepted event.
@@ -135,6 +136,50 @@ impl NewEvent {
     }
 }
 
+impl Event {
+    /// As expressions and functions see it: `id` (its sender's, or else ours), `name`,
+    /// `data`, `user`, `ts` (Unix milliseconds) and `v`; what is absent is null.
+    pub fn to_value(&self) -> serde_json::Value {
+        let user = self.user.as_ref().map(Payload::to_value);
+        serde_json::json!({
+            "id": self.shown_id(),
+            "name": &*self.name,
+            "data": self.data.to_value(),
+            "user": user,
+            "ts": self.at.as_millis(),
+            "v": self.version,
+        })
+    }
+
+    /// The same as JSON, with data and user as their sender wrote them.
+    pub fn to_payload(&self) -> Payload {
+        #[derive(Serialize)]
+        struct Shown<'a> {
+            id: &'a str,
+            name: &'a str,
+            data: &'a Payload,
+            user: Option<&'a Payload>,
+            ts: i64,
+            v: Option<&'a str>,
+        }
+        let shown = Shown {
+            id: self.shown_id(),
+            name: &self.name,
+            data: &self.data,
+            user: self.user.as_ref(),
+            ts: self.at.as_millis(),
+            v: self.version.as_deref(),
+        };
+        // strings, a number and JSON texts: nothing that could fail
+        let text = serde_json::to_string(&shown).unwrap_or_default();
+        Payload::stored(text).unwrap_or_else(|_| Payload::null())
+    }
+
+    fn shown_id(&self) -> &str {
+        self.sender.as_ref().map_or(self.id.as_str(), |sender| &sender.id)
+    }
+}
+
 fn is_object(payload: &Payload) -> bool {
     payload.as_str().trim_start().starts_with('{')
 }
@@ -159,5 +204,21 @@ mod tests {
         let late = NewEvent { at: Some(Timestamp::from_millis(5)), ..event("a", "{}") };
         assert_eq!(check(late), BadEvent::OddTime(5));
         assert!(event(&"é".repeat(512), " {}").check().is_ok());
+    }
+
+    #[test]
+    fn an_event_is_shown_with_its_senders_id_and_its_data_to_the_letter() {
+        let id = EventId::new("ours");
+        let plain = event("a", "{\"n\": 1.50}").accept(id.clone(), Timestamp::from_millis(7));
+        let shown = r#"{"id":"ours","name":"a","data":{"n": 1.50},"user":null,"ts":7,"v":null}"#;
+        assert_eq!(plain.to_payload().as_str(), shown);
+        assert_eq!(plain.to_payload().to_value(), plain.to_value());
+        let user = Payload::parse("{\"id\":5}".into(), 10).expect("JSON");
+        let sender = Some(SenderId { source: "api", id: "theirs".into() });
+        let full = NewEvent { user: Some(user), version: Some("2".into()), sender, ..event("a", "{}") };
+        let full = full.accept(id, Timestamp::from_millis(7));
+        let shown = r#"{"id":"theirs","name":"a","data":{},"user":{"id":5},"ts":7,"v":"2"}"#;
+        assert_eq!(full.to_payload().as_str(), shown);
+        assert_eq!(full.to_payload().to_value(), full.to_value());
     }
 }

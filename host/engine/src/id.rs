@@ -95,6 +95,16 @@ impl StepKey {
     }
 }
 
+impl StepKey {
+    /// From its text, as it is shown.
+    pub fn parse(text: &str) -> Self {
+        match split_repeat(text) {
+            Some((name, n)) => Self { name: name.into(), occurrence: n },
+            None => Self { name: text.into(), occurrence: 0 },
+        }
+    }
+}
+
 fn split_repeat(text: &str) -> Option<(&str, u32)> {
     let (name, n) = text.rsplit_once(':')?;
     let digits = !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit());
@@ -118,11 +128,7 @@ impl Serialize for StepKey {
 
 impl<'de> Deserialize<'de> for StepKey {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(d)?;
-        Ok(match split_repeat(&text) {
-            Some((name, n)) => Self { name: name.into(), occurrence: n },
-            None => Self { name: text.into(), occurrence: 0 },
-        })
+        Ok(Self::parse(&String::deserialize(d)?))
     }
 }
 

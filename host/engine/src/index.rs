@@ -11,8 +11,10 @@ pub enum Status {
     Queued,
     /// Executing, or about to be taken up again.
     Running,
-    /// Waiting for a time: a sleep or a retry.
+    /// Waiting: for a time, an event, or another function's end.
     Sleeping,
+    /// Stopped until somebody resumes it.
+    Paused,
     /// Over, with an output.
     Completed,
     /// Over, with a failure.
@@ -26,7 +28,7 @@ pub enum Status {
 pub struct Index {
     /// What people see.
     pub status: Status,
-    /// When the run wants to be claimed: its place in the queue. `None`: never again.
+    /// When the run wants to be claimed: its place in the queue. `None`: not by itself.
     pub wake_at: Option<Timestamp>,
     /// When it was started.
     pub started_at: Option<Timestamp>,
@@ -36,8 +38,15 @@ pub struct Index {
 
 impl Status {
     /// All of them, in the order of a run's life.
-    pub const ALL: [Self; 6] =
-        [Self::Queued, Self::Running, Self::Sleeping, Self::Completed, Self::Failed, Self::Cancelled];
+    pub const ALL: [Self; 7] = [
+        Self::Queued,
+        Self::Running,
+        Self::Sleeping,
+        Self::Paused,
+        Self::Completed,
+        Self::Failed,
+        Self::Cancelled,
+    ];
 
     /// The word itself.
     pub fn as_str(self) -> &'static str {
@@ -45,6 +54,7 @@ impl Status {
             Self::Queued => "Queued",
             Self::Running => "Running",
             Self::Sleeping => "Sleeping",
+            Self::Paused => "Paused",
             Self::Completed => "Completed",
             Self::Failed => "Failed",
             Self::Cancelled => "Cancelled",
@@ -60,7 +70,7 @@ impl Status {
     pub fn is_final(self) -> bool {
         match self {
             Self::Completed | Self::Failed | Self::Cancelled => true,
-            Self::Queued | Self::Running | Self::Sleeping => false,
+            Self::Queued | Self::Running | Self::Sleeping | Self::Paused => false,
         }
     }
 }
@@ -81,6 +91,7 @@ impl Index {
             Phase::Queued => (Status::Queued, Some(run.last_at)),
             Phase::Running => (Status::Running, Some(run.last_at)),
             Phase::Sleeping { until } => (Status::Sleeping, Some(*until)),
+            Phase::Paused { .. } => (Status::Paused, None),
             Phase::Finished(outcome) => (Self::status_of(outcome), None),
         };
         let ended_at = status.is_final().then_some(run.last_at);

@@ -3,7 +3,7 @@
 //! The serialised form of [`Entry`] is what stores keep, so it is a promise: names
 //! and fields are never given another meaning, only added (see the golden test).
 
-use crate::{Failure, Payload, StepKey, Timestamp};
+use crate::{DeploymentId, Failure, FunctionId, Payload, RunId, StepKey, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// One recorded fact of a run.
@@ -30,10 +30,51 @@ pub enum Entry {
         /// when it was told
         at: Timestamp,
     },
+    /// A step waits for an event.
+    WaitStarted {
+        /// which
+        step: StepKey,
+        /// since when
+        at: Timestamp,
+        /// at most until then
+        until: Timestamp,
+        /// the event's name
+        event: String,
+        /// the expression that has to hold
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        filter: Option<String>,
+    },
+    /// A step has called another function, and waits for its end.
+    InvokeStarted {
+        /// which
+        step: StepKey,
+        /// since when
+        at: Timestamp,
+        /// at most until then
+        until: Timestamp,
+        /// which function
+        function: FunctionId,
+        /// the other run
+        run: RunId,
+    },
+    /// A step wants the host to make a request.
+    FetchStarted {
+        /// which
+        step: StepKey,
+        /// since when
+        at: Timestamp,
+        /// how
+        method: String,
+        /// where
+        url: String,
+    },
     /// One try of a step failed and another will come.
     AttemptFailed {
         /// of which step
         step: StepKey,
+        /// what kind of step
+        #[serde(default, skip_serializing_if = "Kind::is_run")]
+        op: Kind,
         /// which try, from 0
         attempt: u32,
         /// when it began
@@ -49,6 +90,9 @@ pub enum Entry {
     StepCompleted {
         /// which
         step: StepKey,
+        /// what kind of step
+        #[serde(default, skip_serializing_if = "Kind::is_run")]
+        op: Kind,
         /// by which try, from 0
         attempt: u32,
         /// when that try began
@@ -62,6 +106,9 @@ pub enum Entry {
     StepFailed {
         /// which
         step: StepKey,
+        /// what kind of step
+        #[serde(default, skip_serializing_if = "Kind::is_run")]
+        op: Kind,
         /// the last try, from 0
         attempt: u32,
         /// when that try began
@@ -93,6 +140,28 @@ pub enum Entry {
         #[serde(default, skip_serializing_if = "is_zero")]
         lines: u32,
     },
+    /// The run stops until somebody resumes it.
+    Paused {
+        /// when
+        at: Timestamp,
+        /// what the run itself stopped for; none when somebody wished it
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<Failure>,
+    },
+    /// The run goes on.
+    Resumed {
+        /// when
+        at: Timestamp,
+    },
+    /// From here on the run goes on other bytes, which have come to the same so far.
+    Moved {
+        /// when
+        at: Timestamp,
+        /// the former ones
+        from: DeploymentId,
+        /// the new ones
+        to: DeploymentId,
+    },
     /// The run is over. Nothing follows.
     Finished {
         /// when
@@ -100,6 +169,43 @@ pub enum Entry {
         /// how
         outcome: Outcome,
     },
+}
+
+/// What kind of step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The guest's own code.
+    #[default]
+    Run,
+    /// A time to come.
+    Sleep,
+    /// An event to come in.
+    Wait,
+    /// Another function's run.
+    Invoke,
+    /// Events that are sent.
+    Send,
+    /// A request that the host makes.
+    Fetch,
+}
+
+impl Kind {
+    fn is_run(&self) -> bool {
+        *self == Self::Run
+    }
+
+    /// The word that people read.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Sleep => "sleep",
+            Self::Wait => "wait_for_event",
+            Self::Invoke => "invoke",
+            Self::Send => "send_event",
+            Self::Fetch => "fetch",
+        }
+    }
 }
 
 fn is_zero(n: &u32) -> bool {
@@ -124,12 +230,39 @@ impl Entry {
             Self::Started { at }
             | Self::SleepStarted { at, .. }
             | Self::SleepEnded { at, .. }
+            | Self::WaitStarted { at, .. }
+            | Self::InvokeStarted { at, .. }
+            | Self::FetchStarted { at, .. }
             | Self::AttemptFailed { at, .. }
             | Self::StepCompleted { at, .. }
             | Self::StepFailed { at, .. }
             | Self::TryFailed { at, .. }
             | Self::Parked { at, .. }
+            | Self::Paused { at, .. }
+            | Self::Resumed { at }
+            | Self::Moved { at, .. }
             | Self::Finished { at, .. } => *at,
+        }
+    }
+
+    /// The step that the fact is about.
+    pub fn step(&self) -> Option<&StepKey> {
+        match self {
+            Self::SleepStarted { step, .. }
+            | Self::SleepEnded { step, .. }
+            | Self::WaitStarted { step, .. }
+            | Self::InvokeStarted { step, .. }
+            | Self::FetchStarted { step, .. }
+            | Self::AttemptFailed { step, .. }
+            | Self::StepCompleted { step, .. }
+            | Self::StepFailed { step, .. } => Some(step),
+            Self::Started { .. }
+            | Self::TryFailed { .. }
+            | Self::Parked { .. }
+            | Self::Paused { .. }
+            | Self::Resumed { .. }
+            | Self::Moved { .. }
+            | Self::Finished { .. } => None,
         }
     }
 
@@ -171,6 +304,7 @@ pub(crate) mod samples {
             Entry::SleepEnded { step: step(), at: at(61) },
             Entry::AttemptFailed {
                 step: step(),
+                op: Kind::Run,
                 attempt: 0,
                 started_at: at(3),
                 at: at(4),
@@ -179,6 +313,7 @@ pub(crate) mod samples {
             },
             Entry::StepCompleted {
                 step: step(),
+                op: Kind::Run,
                 attempt: 0,
                 started_at: at(5),
                 at: at(6),
@@ -186,13 +321,40 @@ pub(crate) mod samples {
             },
             Entry::StepFailed {
                 step: step(),
+                op: Kind::Run,
                 attempt: 0,
                 started_at: at(7),
                 at: at(8),
                 failure: failure().for_good(),
             },
             Entry::TryFailed { number: 0, at: at(9), failure: failure(), retry_at: at(30) },
+            Entry::WaitStarted {
+                step: step(),
+                at: at(2),
+                until: at(60),
+                event: "shop/paid".into(),
+                filter: Some("event.data.id == async.data.id".into()),
+            },
+            Entry::StepCompleted {
+                step: step(),
+                op: Kind::Wait,
+                attempt: 0,
+                started_at: at(2),
+                at: at(20),
+                output: Payload::null(),
+            },
+            Entry::InvokeStarted {
+                step: step(),
+                at: at(2),
+                until: at(60),
+                function: FunctionId::new("label"),
+                run: RunId::new("r2"),
+            },
+            Entry::FetchStarted { step: step(), at: at(2), method: "GET".into(), url: "http://a/".into() },
             Entry::Parked { at: at(10), until: at(60), lines: 3 },
+            Entry::Paused { at: at(11), why: None },
+            Entry::Resumed { at: at(12) },
+            Entry::Moved { at: at(13), from: DeploymentId::new("d1"), to: DeploymentId::new("d2") },
             Entry::Finished { at: at(70), outcome: Outcome::Completed(text("null")) },
             Entry::Finished { at: at(70), outcome: Outcome::Failed(failure()) },
             Entry::Finished { at: at(70), outcome: Outcome::Cancelled("by hand".into()) },
@@ -219,10 +381,36 @@ mod tests {
             {"StepCompleted":{"step":"a","attempt":0,"started_at":5,"at":6,"output":{ "id": 1.50 }}}
             {"StepFailed":{"step":"a","attempt":0,"started_at":7,"at":8,"failure":{"name":"CardDeclined","message":"insufficient funds","retry":"Never"}}}
             {"TryFailed":{"number":0,"at":9,"failure":{"name":"CardDeclined","message":"insufficient funds"},"retry_at":30}}
+            {"WaitStarted":{"step":"a","at":2,"until":60,"event":"shop/paid","filter":"event.data.id == async.data.id"}}
+            {"StepCompleted":{"step":"a","op":"wait","attempt":0,"started_at":2,"at":20,"output":null}}
+            {"InvokeStarted":{"step":"a","at":2,"until":60,"function":"label","run":"r2"}}
+            {"FetchStarted":{"step":"a","at":2,"method":"GET","url":"http://a/"}}
             {"Parked":{"at":10,"until":60,"lines":3}}
+            {"Paused":{"at":11}}
+            {"Resumed":{"at":12}}
+            {"Moved":{"at":13,"from":"d1","to":"d2"}}
             {"Finished":{"at":70,"outcome":{"Completed":null}}}
             {"Finished":{"at":70,"outcome":{"Failed":{"name":"CardDeclined","message":"insufficient funds"}}}}
             {"Finished":{"at":70,"outcome":{"Cancelled":"by hand"}}}"#]]
         .assert_eq(&lines.join("\n"));
+    }
+
+    #[test]
+    fn a_step_of_another_kind_than_code_keeps_its_kind_in_its_ends() {
+        let failed = |op| Entry::StepFailed {
+            step: samples::key("a"),
+            op,
+            attempt: 0,
+            started_at: samples::at(1),
+            at: samples::at(1),
+            failure: Failure::new("E", "m"),
+        };
+        let kinds = [Kind::Run, Kind::Sleep, Kind::Wait, Kind::Invoke, Kind::Send, Kind::Fetch];
+        let words: Vec<_> = kinds.iter().map(|op| serde_json::to_string(op).expect("serialises")).collect();
+        assert_eq!(words.join(" "), r#""run" "sleep" "wait" "invoke" "send" "fetch""#);
+        for op in kinds {
+            assert_eq!(Entry::from_json(&failed(op).to_json()).expect("reads"), failed(op));
+        }
+        assert!(!failed(Kind::Run).to_json().contains("op"), "as it was before there were others");
     }
 }

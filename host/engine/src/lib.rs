@@ -15,12 +15,16 @@
 //! - folding any prefix of a stored journal is legal;
 //! - [`Index`] is derived from the run and could be thrown away.
 
+pub mod cron;
 pub mod event;
+pub mod expr;
 pub mod failure;
+pub mod flow;
 pub mod id;
 pub mod index;
 pub mod journal;
 pub mod limits;
+pub mod mail;
 pub mod manifest;
 pub mod payload;
 pub mod replay;
@@ -34,7 +38,8 @@ pub use event::{Event, NewEvent};
 pub use failure::{Failure, Retry};
 pub use id::{DeploymentId, EventId, FunctionId, RunId, StepKey};
 pub use index::{Index, Status};
-pub use journal::{Entry, Outcome};
+pub use journal::{Entry, Kind, Outcome};
+pub use mail::Mail;
 pub use manifest::Manifest;
 pub use payload::Payload;
 pub use replay::Replay;

@@ -114,6 +114,13 @@ impl<'de> Visitor<'de> for Readable {
     }
 }
 
+impl From<Box<RawValue>> for Payload {
+    /// JSON that was just written.
+    fn from(json: Box<RawValue>) -> Self {
+        Self(json)
+    }
+}
+
 impl PartialEq for Payload {
     /// Equal texts.
     fn eq(&self, other: &Self) -> bool {

@@ -1,182 +1,142 @@
 //! What a guest's questions are answered with: from the journal, by executing, or
 //! by leaving.
 //!
-//! A [`Replay`] lives as long as one instance. It folds what it decides at once, and
+//! A [`Replay`] is a run while somebody carries it. It folds what it decides at once, and
 //! hands the new entries to its caller, who makes them durable before the guest
-//! hears of them.
+//! hears of them. Each instance that the run has (one goes through the function, others may
+//! execute the code of parallel steps beside it) has a [`Cursor`]: how far it got.
 //!
 //! **Keys.** A step is known by its id and its occurrence. The n-th use of an id
 //! that has been *answered* counts; asking again for a step that is still open (as
 //! `select` does with the rest of its list) is the same step.
 //!
 //! **Order.** Where several steps of a list are settled, the one that settled first
-//! answers first, one at a time: so a race has the same winner in every replay.
+//! answers first, one at a time: so a race has the same winner in every replay. While the
+//! function's own instance executes a step, nothing else may settle; its caller sees to that.
 
-use crate::id::BadStepId;
-use crate::retry::{self, Next, Policy};
-use crate::run::{Illegal, Step};
-use crate::view;
-use crate::{
-    Entry, Failure, Index, Outcome, Payload, Phase, Retry, Run, RunId, Span, StepKey, Timestamp, limits,
+mod begin;
+mod call;
+mod end;
+
+pub use call::{
+    Answer, Asked, Attempt, Effect, Fetch, Invocation, Op, Refused, Rules, RunOptions, Settled, StepCall,
+    WaitFor, World,
 };
+pub use end::{Reworked, cancel, give_up, move_to, outcomes_before, pause, resume};
+
+use crate::journal::Kind;
+use crate::run::{Step, StepState};
+use crate::{Entry, Failure, Mail, Payload, Phase, Run, RunId, StepKey, Timestamp, limits};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// A guest's wish for one step.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StepCall {
-    /// The step's id, as the guest gave it.
-    pub id: String,
-    /// What kind of step.
-    pub op: Op,
-}
-
-/// A kind of step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Op {
-    /// The guest's own code.
-    Run(RunOptions),
-    /// For so long.
-    Sleep(Span),
-    /// Until then.
-    SleepUntil(Timestamp),
-}
-
-/// How a step differs from its function's defaults.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct RunOptions {
-    /// One attempt's limit.
-    pub timeout: Option<Span>,
-    /// Tries after the first.
-    pub retries: Option<u32>,
-}
-
-/// What a function's manifest and the host's settings say about its steps.
-#[derive(Debug, Clone, Copy)]
-pub struct Rules {
-    /// Tries after the first.
-    pub retries: u32,
-    /// A fixed distance between tries, for development.
-    pub retry_interval: Option<Span>,
-    /// One attempt's limit.
-    pub step_timeout: Span,
-}
-
-/// An attempt that a guest is executing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
-    /// Of which step.
-    pub step: StepKey,
-    /// From 0.
-    pub number: u32,
-    /// How many tries the step has in all.
-    pub max: u32,
-    /// The time limit of this attempt.
-    pub timeout: Span,
-    /// When it began.
-    pub started_at: Timestamp,
-}
-
-/// An answer to a list of calls; `usize` is a place in that list.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
-    /// The step is settled.
-    Recorded(usize, Result<Payload, Failure>),
-    /// The guest is to execute the step's code.
-    Execute(usize, Attempt),
-    /// The run waits: the instance is to be left.
-    Park,
-}
-
-/// How an attempt's end continues.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Settled {
-    /// The output is recorded.
-    Completed,
-    /// No tries are left: the failure to raise in the function.
-    Failed(Failure),
-    /// Another try will come: the instance is to be left.
-    Park,
-}
-
-/// Why the guest's question has no answer.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Refused {
-    /// The journal has this step as another kind. The run stops for its operator.
-    #[error(
-        "step `{0}` is recorded as {1}, and the function now asks for {2}: its code is not deterministic"
-    )]
-    Diverged(StepKey, &'static str, &'static str),
-    /// The id cannot be a step's.
-    #[error(transparent)]
-    BadId(#[from] BadStepId),
-    /// A step was asked for while the code of another is executing.
-    #[error("step `{1}` was asked for inside of step `{0}`: steps do not nest")]
-    Nested(StepKey, String),
-    /// The run has as many steps as it may have.
-    #[error("the run has more than {max} steps", max = limits::STEPS_PER_RUN)]
-    TooManySteps,
-    /// Nothing was asked for.
-    #[error("an empty list of steps")]
-    Nothing,
-    /// A sleep beyond the limit.
-    #[error("step `{0}` would sleep for more than 366 days, or to more than 366 days after the run's start")]
-    TooLong(StepKey),
-    /// An attempt ended that was not open.
-    #[error("no attempt is open")]
-    NoAttempt,
-    /// A decision that the transition table does not know: a fault of this crate.
-    #[error("the run's journal refused an entry: {0}")]
-    Illegal(#[from] Illegal),
-}
-
-impl Refused {
-    /// The refusal as the guest's failure.
-    pub fn to_failure(&self) -> Failure {
-        let name = match self {
-            Self::Diverged(..) => "Diverged",
-            Self::BadId(_) => "InvalidStepId",
-            Self::Nested(..) => "NestedStep",
-            Self::TooManySteps => "TooManySteps",
-            Self::Nothing => "NoSteps",
-            Self::TooLong(_) => "SleepTooLong",
-            Self::NoAttempt => "NoAttempt",
-            Self::Illegal(_) => "IllegalEntry",
-        };
-        Failure::new(name, self.to_string()).for_good()
-    }
-}
-
-/// One pass of a run through an instance.
+/// A run while it is carried.
 #[derive(Debug)]
 pub struct Replay {
     id: RunId,
     run: Run,
     rules: Rules,
-    /// Which occurrences of an id have been answered in this pass.
+    /// Tries that have begun and not ended.
+    open: BTreeMap<StepKey, Attempt>,
+    /// What had come in by this time has been read.
+    told_at: Timestamp,
+}
+
+/// One instance's way through the function.
+#[derive(Debug, Default)]
+pub struct Cursor {
+    /// Which occurrences of an id have been answered.
     answered: BTreeMap<Arc<str>, BTreeSet<u32>>,
-    open: Option<Attempt>,
-    /// The last question had other steps beside the one that executes.
+    /// Steps that earlier passes came to, and this one has not yet.
+    missing: BTreeSet<StepKey>,
+    /// The step whose code is executing.
+    executing: Option<StepKey>,
+    /// The question that led to it had other steps beside it.
     has_siblings: bool,
-    /// Lines that the function has logged outside of steps in this pass.
+    /// The only step that this instance is to execute.
+    target: Option<StepKey>,
+    /// Lines that the function has logged outside of steps.
     lines: u32,
+    /// How many of those earlier passes have said.
+    said: u32,
+}
+
+impl Cursor {
+    /// The function logs a line; whether it is a new one, and no repetition of what an
+    /// earlier pass or the function's own instance says.
+    pub fn logs_anew(&mut self) -> bool {
+        if self.executing.is_some() {
+            return true;
+        }
+        self.lines += 1;
+        self.is_main() && self.lines > self.said
+    }
+
+    /// The step whose code is executing.
+    pub fn executing(&self) -> Option<&StepKey> {
+        self.executing.as_ref()
+    }
+
+    /// An instance that executes one step beside the function's own instance.
+    pub fn for_step(step: StepKey) -> Self {
+        Self { target: Some(step), ..Self::default() }
+    }
+
+    /// Whether it is the function's own.
+    pub fn is_main(&self) -> bool {
+        self.target.is_none()
+    }
+
+    fn mark_answered(&mut self, key: &StepKey) {
+        self.answered.entry(key.name.clone()).or_default().insert(key.occurrence);
+    }
 }
 
 impl Replay {
-    /// A pass over this run, whose fold `run` is. Gives the entries to record first.
+    /// A run, whose fold `run` is, with what it has been told by `told_at`, or a little later.
+    /// Gives the entries to record first.
     pub fn begin(
         id: RunId,
         run: Run,
         rules: Rules,
+        mail: &[Mail],
+        told_at: Timestamp,
         now: Timestamp,
-    ) -> Result<(Self, Option<Entry>), Refused> {
-        let mut replay =
-            Self { id, run, rules, answered: BTreeMap::new(), open: None, has_siblings: false, lines: 0 };
-        let first = match replay.run.phase {
-            Phase::Queued => Some(replay.folded(Entry::Started { at: now })?),
-            Phase::Running | Phase::Sleeping { .. } | Phase::Finished(_) => None,
-        };
+    ) -> Result<(Self, Vec<Entry>), Refused> {
+        let mut replay = Self { id, run, rules, open: BTreeMap::new(), told_at };
+        let mut first = Vec::new();
+        if replay.run.phase == Phase::Queued {
+            first.push(replay.folded(Entry::Started { at: now })?);
+        }
+        first.extend(replay.settle(mail, now)?);
         Ok((replay, first))
+    }
+
+    /// What has come in by `now`, and was not read before.
+    pub fn told(&mut self, mail: &[Mail], now: Timestamp) -> Result<Vec<Entry>, Refused> {
+        self.told_at = self.told_at.max(now);
+        self.settle(mail, now)
+    }
+
+    fn settle(&mut self, mail: &[Mail], now: Timestamp) -> Result<Vec<Entry>, Refused> {
+        let mut entries = Vec::new();
+        for mail in mail {
+            if let Some(entry) = self.entry_of(mail, now) {
+                entries.push(self.folded(entry)?);
+            }
+        }
+        Ok(entries)
+    }
+
+    /// The function's own instance is left, and the run goes on without a pause: its lines
+    /// have been said.
+    pub fn left(&mut self, cursor: &Cursor) {
+        self.run.lines = self.run.lines.max(cursor.lines);
+    }
+
+    /// The function's own instance, at the function's start.
+    pub fn cursor(&self) -> Cursor {
+        Cursor { missing: self.run.reached.clone(), said: self.run.lines, ..Cursor::default() }
     }
 
     /// The run as it stands.
@@ -184,113 +144,91 @@ impl Replay {
         &self.run
     }
 
-    /// The attempt that is executing.
-    pub fn open_attempt(&self) -> Option<&Attempt> {
-        self.open.as_ref()
+    /// How many tries are under way.
+    pub fn under_way(&self) -> usize {
+        self.open.len()
     }
 
-    /// The function logs a line; whether it is a new one, and no repetition of what an
-    /// earlier pass has said.
-    pub fn logs_anew(&mut self) -> bool {
-        if self.open.is_some() {
-            return true;
-        }
-        self.lines += 1;
-        let is_new = self.lines > self.run.lines;
-        self.run.lines = self.run.lines.max(self.lines);
-        is_new
+    /// How many of them are of this kind.
+    pub fn under_way_of(&self, kind: Kind) -> usize {
+        self.open.values().filter(|attempt| attempt.kind == kind).count()
     }
 
-    /// The guest asks for steps.
-    pub fn ask(&mut self, calls: &[StepCall], now: Timestamp) -> Result<(Answer, Vec<Entry>), Refused> {
-        if let (Some(open), Some(call)) = (&self.open, calls.first()) {
-            return Err(Refused::Nested(open.step.clone(), call.id.clone()));
-        }
-        let keys = self.keys(calls)?;
-        if let Some(place) = self.first_settled(&keys) {
-            return Ok((self.recorded(place, &keys[place]), Vec::new()));
-        }
-        let mut entries = self.begin_sleeps(calls, &keys, now)?;
-        if let Some((place, key)) = self.sleep_over(&keys, now) {
-            entries.push(self.folded(Entry::SleepEnded { step: key.clone(), at: now })?);
-            return Ok((self.recorded(place, &key), entries));
-        }
-        if let Some((place, attempt)) = self.executable(calls, &keys, now) {
-            self.has_siblings = calls.len() > 1;
-            self.open = Some(attempt.clone());
-            return Ok((Answer::Execute(place, attempt), entries));
-        }
-        let until = keys.iter().filter_map(|k| self.pending_until(k)).min().unwrap_or(now);
-        entries.push(self.folded(Entry::Parked { at: now, until, lines: self.run.lines })?);
-        Ok((Answer::Park, entries))
+    /// A try that is under way.
+    pub fn attempt(&self, step: &StepKey) -> Option<&Attempt> {
+        self.open.get(step)
     }
 
-    /// The open attempt ended.
-    pub fn finish(
+    /// An instance asks for steps.
+    pub fn ask(
         &mut self,
-        result: Result<Payload, Failure>,
+        cursor: &mut Cursor,
+        calls: &[StepCall],
+        world: &mut dyn World,
         now: Timestamp,
-    ) -> Result<(Settled, Vec<Entry>), Refused> {
-        let open = self.open.take().ok_or(Refused::NoAttempt)?;
-        let Attempt { step, number: attempt, max, started_at, .. } = open;
-        let failure = match result {
-            Ok(output) => {
-                self.mark_answered(&step);
-                let done = Entry::StepCompleted { step, attempt, started_at, at: now, output };
-                return Ok((Settled::Completed, vec![self.folded(done)?]));
-            }
-            Err(failure) => failure.bounded(),
-        };
-        let policy = Policy { retries: max - 1, interval: self.rules.retry_interval };
-        let seed = retry::seed(&[self.id.as_str(), &step.name], attempt.wrapping_add(step.occurrence << 8));
-        match retry::after(policy, attempt, &failure, now, seed) {
-            Next::At(retry_at) => {
-                // with siblings the function goes on at once with those
-                let until = if self.has_siblings { now } else { retry_at };
-                let failed = Entry::AttemptFailed { step, attempt, started_at, at: now, failure, retry_at };
-                Ok((
-                    Settled::Park,
-                    vec![
-                        self.folded(failed)?,
-                        self.folded(Entry::Parked { at: now, until, lines: self.run.lines })?,
-                    ],
-                ))
-            }
-            Next::GiveUp => {
-                let failure = failure.for_good();
-                self.mark_answered(&step);
-                let failed =
-                    Entry::StepFailed { step, attempt, started_at, at: now, failure: failure.clone() };
-                Ok((Settled::Failed(failure), vec![self.folded(failed)?]))
-            }
+    ) -> Result<Asked, Refused> {
+        if let (Some(executing), Some(call)) = (&cursor.executing, calls.first()) {
+            return Err(Refused::Nested(executing.clone(), call.id.clone()));
         }
+        let keys = self.keys(cursor, calls)?;
+        if let Some(target) = &cursor.target {
+            // an instance beside the function's own: recorded answers, or its own step
+            let answer = match keys.iter().position(|key| key == target) {
+                Some(place) => self.open.get(target).map(|a| Answer::Work(vec![(place, a.clone())])),
+                None => self.first_settled(&keys).map(|place| self.recorded(cursor, place, &keys[place])),
+            };
+            let answer = answer.unwrap_or(Answer::Wait(now));
+            return Ok(Asked { answer, entries: Vec::new(), effects: Vec::new() });
+        }
+        for key in &keys {
+            cursor.missing.remove(key);
+        }
+        if let Some(place) = self.first_settled(&keys) {
+            let answer = self.recorded(cursor, place, &keys[place]);
+            return Ok(Asked { answer, entries: Vec::new(), effects: Vec::new() });
+        }
+        self.check_missing(cursor, &keys)?;
+        let (mut entries, effects) = self.begin_steps(calls, &keys, world, now)?;
+        if let Some(over) = self.over(&keys, now) {
+            entries.push(self.folded(over)?);
+        }
+        let answer = match self.first_settled(&keys) {
+            Some(place) => self.recorded(cursor, place, &keys[place]),
+            None => self.unsettled(calls, &keys, now),
+        };
+        Ok(Asked { answer, entries, effects })
     }
 
-    /// The function returned, or broke outside of its steps.
-    pub fn end(&mut self, result: Result<Payload, Failure>, now: Timestamp) -> Result<Vec<Entry>, Refused> {
-        let failure = match result {
-            Ok(output) => {
-                let outcome = Outcome::Completed(output);
-                return Ok(vec![self.folded(Entry::Finished { at: now, outcome })?]);
-            }
-            Err(failure) => failure.bounded(),
-        };
-        let policy = Policy { retries: self.rules.retries, interval: self.rules.retry_interval };
-        let number = self.run.tries;
-        match retry::after(policy, number, &failure, now, retry::seed(&[self.id.as_str()], number)) {
-            Next::At(retry_at) => Ok(vec![
-                self.folded(Entry::TryFailed { number, at: now, failure, retry_at })?,
-                self.folded(Entry::Parked { at: now, until: retry_at, lines: self.run.lines })?,
-            ]),
-            Next::GiveUp => {
-                let outcome = Outcome::Failed(Failure { retry: Retry::ByPolicy, ..failure });
-                Ok(vec![self.folded(Entry::Finished { at: now, outcome })?])
-            }
-        }
+    /// The instance executes this try's code.
+    pub fn execute(&mut self, cursor: &mut Cursor, attempt: Attempt, has_siblings: bool) {
+        cursor.executing = Some(attempt.step.clone());
+        cursor.has_siblings = has_siblings;
+        self.open.insert(attempt.step.clone(), attempt);
+    }
+
+    /// This try is made elsewhere: by the host, or in an instance of its own.
+    pub fn take_off(&mut self, attempt: Attempt) {
+        self.open.insert(attempt.step.clone(), attempt);
+    }
+
+    /// A try that did not come about: it may begin again.
+    pub fn called_off(&mut self, step: &StepKey) {
+        self.open.remove(step);
+    }
+
+    /// None of the tries that are under way comes to anything.
+    pub fn call_all_off(&mut self) {
+        self.open.clear();
+    }
+
+    /// The function's instance is left until then.
+    pub fn park(&mut self, cursor: &Cursor, until: Timestamp, now: Timestamp) -> Result<Vec<Entry>, Refused> {
+        let lines = cursor.lines.max(self.run.lines);
+        Ok(vec![self.folded(Entry::Parked { at: now, until, lines })?])
     }
 
     /// Each call's key: its id, with the lowest occurrences that have no answer yet.
-    fn keys(&self, calls: &[StepCall]) -> Result<Vec<StepKey>, Refused> {
+    fn keys(&self, cursor: &Cursor, calls: &[StepCall]) -> Result<Vec<StepKey>, Refused> {
         if calls.is_empty() {
             return Err(Refused::Nothing);
         }
@@ -300,7 +238,7 @@ impl Replay {
         let mut taken: BTreeSet<(&str, u32)> = BTreeSet::new();
         let mut keys = Vec::with_capacity(calls.len());
         for call in calls {
-            let answered = self.answered.get(call.id.as_str());
+            let answered = cursor.answered.get(call.id.as_str());
             let is_free = |n: &u32| {
                 !answered.is_some_and(|a| a.contains(n)) && !taken.contains(&(call.id.as_str(), *n))
             };
@@ -309,8 +247,9 @@ impl Replay {
             if calls.len() > 1 {
                 taken.insert((&call.id, occurrence));
             }
-            self.check_kind(&key, call.op)?;
-            self.check_length(&key, call.op)?;
+            self.check_kind(&key, &call.op)?;
+            self.check_length(&key, &call.op)?;
+            self.check_new(&key, &call.op)?;
             keys.push(key);
         }
         let new = keys.iter().filter(|k| !self.run.steps.contains_key(k)).count();
@@ -320,134 +259,115 @@ impl Replay {
         Ok(keys)
     }
 
-    fn check_kind(&self, key: &StepKey, op: Op) -> Result<(), Refused> {
-        let asked = match op {
-            Op::Run(_) => "run",
-            Op::Sleep(_) | Op::SleepUntil(_) => "sleep",
-        };
-        let recorded = match self.run.steps.get(key) {
-            None => return Ok(()),
-            Some(Step::Sleeping { .. } | Step::Slept) => "sleep",
-            Some(Step::Retrying { .. } | Step::Completed(_) | Step::Failed(_)) => "run",
-        };
-        if asked == recorded { Ok(()) } else { Err(Refused::Diverged(key.clone(), recorded, asked)) }
+    fn check_kind(&self, key: &StepKey, op: &Op) -> Result<(), Refused> {
+        match self.run.steps.get(key) {
+            Some(step) if step.kind != op.kind() => {
+                Err(Refused::OtherKind(key.clone(), step.kind.as_str(), op.kind().as_str()))
+            }
+            _ => Ok(()),
+        }
     }
 
-    /// By the run's start and not by the time of the question: what one pass is refused,
-    /// every pass is.
-    fn check_length(&self, key: &StepKey, op: Op) -> Result<(), Refused> {
-        let span = match op {
-            Op::Run(_) => return Ok(()),
-            Op::Sleep(span) => span,
-            Op::SleepUntil(at) => at - self.run.started_at.unwrap_or(at),
-        };
-        if span > limits::SLEEP { Err(Refused::TooLong(key.clone())) } else { Ok(()) }
+    /// A new step is only for those who have come to all the former ones again. Not for
+    /// a question that has a recorded answer: its losers may never have begun.
+    fn check_missing(&self, cursor: &Cursor, keys: &[StepKey]) -> Result<(), Refused> {
+        let new = keys.iter().find(|key| !self.run.steps.contains_key(key));
+        match (new, self.first_missing(cursor)) {
+            (Some(new), Some(missing)) => {
+                Err(Refused::Skipped(missing, format!("asks for the new step `{new}`")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The step that the instance should have come to first.
+    fn first_missing(&self, cursor: &Cursor) -> Option<StepKey> {
+        let settled = self.run.settled.iter().find(|key| cursor.missing.contains(*key));
+        settled.or_else(|| cursor.missing.first()).cloned()
     }
 
     fn first_settled(&self, keys: &[StepKey]) -> Option<usize> {
         if let [key] = keys {
             return self.run.steps.get(key)?.is_settled().then_some(0);
         }
-        self.run.settled.iter().find_map(|s| keys.iter().position(|k| k == s))
+        let places: BTreeMap<_, _> = keys.iter().enumerate().map(|(place, key)| (key, place)).collect();
+        self.run.settled.iter().find_map(|key| places.get(key).copied())
     }
 
-    fn recorded(&mut self, place: usize, key: &StepKey) -> Answer {
-        self.mark_answered(key);
-        let result = match self.run.steps.get(key) {
-            Some(Step::Completed(output)) => Ok(output.clone()),
-            Some(Step::Failed(failure)) => Err(failure.clone()),
-            Some(Step::Slept | Step::Sleeping { .. } | Step::Retrying { .. }) | None => Ok(Payload::null()),
+    fn recorded(&self, cursor: &mut Cursor, place: usize, key: &StepKey) -> Answer {
+        cursor.mark_answered(key);
+        let result = match self.run.steps.get(key).map(|step| &step.state) {
+            Some(StepState::Settled(result)) => result.clone(),
+            Some(StepState::Waiting { .. } | StepState::Trying { .. }) | None => Ok(Payload::null()),
         };
         Answer::Recorded(place, result)
     }
 
-    /// An entry for each sleep that is asked for the first time.
-    fn begin_sleeps(
-        &mut self,
-        calls: &[StepCall],
-        keys: &[StepKey],
-        now: Timestamp,
-    ) -> Result<Vec<Entry>, Refused> {
-        let mut begun = Vec::new();
-        for (call, key) in calls.iter().zip(keys) {
-            let until = match call.op {
-                Op::Run(_) => continue,
-                Op::Sleep(span) => now + span,
-                Op::SleepUntil(at) => at,
-            };
-            if !self.run.steps.contains_key(key) {
-                begun.push(Entry::SleepStarted { step: key.clone(), at: now, until });
+    /// What may begin, or when.
+    fn unsettled(&self, calls: &[StepCall], keys: &[StepKey], now: Timestamp) -> Answer {
+        let tries = calls.iter().zip(keys).enumerate();
+        let work: Vec<_> =
+            tries.filter_map(|(place, (call, key))| Some((place, self.next_try(call, key, now)?))).collect();
+        if !work.is_empty() {
+            return Answer::Work(work);
+        }
+        let pending = |key: &StepKey| match self.run.steps.get(key)?.state {
+            StepState::Waiting { until } => Some(until),
+            StepState::Trying { until, .. } if !self.open.contains_key(key) => Some(until),
+            StepState::Trying { .. } | StepState::Settled(_) => None,
+        };
+        // a year from now, when all of it is under way: something will settle before
+        Answer::Wait(keys.iter().filter_map(pending).min().unwrap_or(now + limits::SLEEP))
+    }
+
+    /// The step's next try, when it may begin now.
+    fn next_try(&self, call: &StepCall, key: &StepKey, now: Timestamp) -> Option<Attempt> {
+        let options = match &call.op {
+            Op::Run(options) => *options,
+            Op::Fetch(fetch) => fetch.options,
+            Op::Sleep(_) | Op::SleepUntil(_) | Op::Wait(_) | Op::Invoke(_) | Op::Send(_) => return None,
+        };
+        let number = match self.run.steps.get(key) {
+            None => 0,
+            Some(Step { state: StepState::Trying { failed, until }, .. }) if *until <= now => *failed,
+            Some(_) => return None,
+        };
+        if self.open.contains_key(key) {
+            return None;
+        }
+        let max = options.retries.unwrap_or(self.rules.retries).min(limits::RETRIES) + 1;
+        let timeout = options.timeout.unwrap_or(self.rules.step_timeout);
+        Some(Attempt { step: key.clone(), kind: call.op.kind(), number, max, timeout, started_at: now })
+    }
+
+    fn entry_of(&self, mail: &Mail, now: Timestamp) -> Option<Entry> {
+        let waits = |step: &StepKey, kind: Kind| {
+            let found = self.run.steps.get(step).filter(|s| s.kind == kind);
+            found.is_some_and(|s| matches!(s.state, StepState::Waiting { .. }))
+        };
+        let settled = |step: &StepKey, op: Kind, result: &Result<Payload, Failure>| {
+            let (step, attempt, started_at, at) = (step.clone(), 0, now, now);
+            match result.clone() {
+                Ok(output) => Entry::StepCompleted { step, op, attempt, started_at, at, output },
+                Err(failure) => Entry::StepFailed { step, op, attempt, started_at, at, failure },
+            }
+        };
+        match mail {
+            // whoever carries the run looks for this one before it begins
+            Mail::Cancel { .. } => None,
+            Mail::Event { step, event } => {
+                waits(step, Kind::Wait).then(|| settled(step, Kind::Wait, &Ok(event.clone())))
+            }
+            Mail::Ended { step, result } => {
+                waits(step, Kind::Invoke).then(|| settled(step, Kind::Invoke, result))
             }
         }
-        begun.into_iter().map(|entry| self.folded(entry)).collect()
-    }
-
-    /// The asked sleep that ended first.
-    fn sleep_over(&self, keys: &[StepKey], now: Timestamp) -> Option<(usize, StepKey)> {
-        let over = keys.iter().enumerate().filter_map(|(place, key)| match self.run.steps.get(key) {
-            Some(Step::Sleeping { until }) if *until <= now => Some((*until, place)),
-            _ => None,
-        });
-        over.min().map(|(_, place)| (place, keys[place].clone()))
-    }
-
-    /// The first `run` step of the list that may execute now.
-    fn executable(&self, calls: &[StepCall], keys: &[StepKey], now: Timestamp) -> Option<(usize, Attempt)> {
-        calls.iter().zip(keys).enumerate().find_map(|(place, (call, key))| {
-            let Op::Run(options) = call.op else { return None };
-            let number = match self.run.steps.get(key) {
-                None => 0,
-                Some(Step::Retrying { failed, until }) if *until <= now => *failed,
-                _ => return None,
-            };
-            let max = options.retries.unwrap_or(self.rules.retries).min(limits::RETRIES) + 1;
-            let timeout = options.timeout.unwrap_or(self.rules.step_timeout);
-            Some((place, Attempt { step: key.clone(), number, max, timeout, started_at: now }))
-        })
-    }
-
-    fn pending_until(&self, key: &StepKey) -> Option<Timestamp> {
-        match self.run.steps.get(key)? {
-            Step::Sleeping { until } | Step::Retrying { until, .. } => Some(*until),
-            Step::Slept | Step::Completed(_) | Step::Failed(_) => None,
-        }
-    }
-
-    fn mark_answered(&mut self, key: &StepKey) {
-        self.answered.entry(key.name.clone()).or_default().insert(key.occurrence);
     }
 
     fn folded(&mut self, entry: Entry) -> Result<Entry, Refused> {
         self.run.apply(&entry)?;
         Ok(entry)
     }
-}
-
-/// The entry that cancels a run, and the run's columns then; `None` when it has ended.
-/// Works on a journal that does not fold as well: an operator can always end a run.
-pub fn cancel(
-    created_at: Timestamp,
-    journal: &[Entry],
-    reason: &str,
-    now: Timestamp,
-) -> Option<(Entry, Index)> {
-    let outcome = Outcome::Cancelled(reason.to_owned());
-    let Ok(mut run) = Run::fold(created_at, journal) else { return Some(forced(journal, outcome, now)) };
-    let entry = Entry::Finished { at: now, outcome };
-    run.apply(&entry).ok()?;
-    let index = Index::of(&run);
-    Some((entry, index))
-}
-
-/// The entry that ends a run which cannot go on at all, and its columns then.
-pub fn give_up(journal: &[Entry], failure: Failure, now: Timestamp) -> (Entry, Index) {
-    forced(journal, Outcome::Failed(failure.bounded()), now)
-}
-
-fn forced(journal: &[Entry], outcome: Outcome, now: Timestamp) -> (Entry, Index) {
-    let started_at = view::started_at(journal);
-    let index = Index { status: Index::status_of(&outcome), wake_at: None, started_at, ended_at: Some(now) };
-    (Entry::Finished { at: now, outcome }, index)
 }
 
 #[cfg(test)]
