@@ -1,12 +1,14 @@
 //! The store as a model: plain maps behind a lock. For trials and as the measure
 //! that the real stores are held against; nothing outlives the process.
 
-use super::claims::Claims;
+mod tables;
+
+use super::state::State;
+use super::tx::{Effects, Tx, extras};
 use super::*;
-use pawl_engine::event::SenderId;
-use pawl_engine::limits;
-use std::collections::BTreeMap;
+use super::{admit, apply};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tables::{Tables, Work};
 
 /// A store that forgets.
 #[derive(Default)]
@@ -17,14 +19,8 @@ pub struct Memory {
 
 #[derive(Default)]
 struct Inner {
-    events: BTreeMap<EventId, Event>,
-    senders: BTreeMap<(String, &'static str), (EventId, Timestamp)>,
-    runs: BTreeMap<RunId, RunRow>,
-    claims: Claims,
-    turn: Option<FunctionId>,
-    deployments: BTreeMap<DeploymentId, (Deployment, Vec<u8>)>,
-    sources: BTreeMap<String, Source>,
-    kv: BTreeMap<(String, String), Vec<u8>>,
+    tables: Tables,
+    state: State,
 }
 
 impl Memory {
@@ -33,86 +29,99 @@ impl Memory {
     }
 }
 
+#[cfg(test)]
+impl Memory {
+    /// As after a crash: what is stored is there, and nothing else.
+    pub(super) fn restart(&self) {
+        let mut inner = self.inner();
+        let paused: Vec<_> = inner.tables.pauses.keys().cloned().collect();
+        let alarm = inner.tables.alarms.values().map(|alarm| alarm.at).min();
+        inner.state = State::new(paused, alarm, super::state::Watched::default());
+    }
+}
+
 impl Inner {
-    fn known(&self, sender: &SenderId, now: Timestamp) -> Option<EventId> {
-        let (event, at) = self.senders.get(&(sender.id.clone(), sender.source))?;
-        (now - *at <= limits::SENDER_ID_KEPT).then(|| event.clone())
+    /// All of `work`, or nothing.
+    fn write<T>(
+        &mut self,
+        work: impl FnOnce(&mut Work<'_>, &mut Effects) -> Result<T, StoreError>,
+    ) -> Result<(T, Effects), StoreError> {
+        let mut fx = Effects::default();
+        let mut tx = Work::new(&mut self.tables, &self.state);
+        let done = work(&mut tx, &mut fx);
+        if done.is_err() {
+            tx.roll_back();
+        }
+        done.map(|done| (done, fx))
     }
 
-    fn accept(&mut self, accept: Accept) -> Result<Accepted, StoreError> {
-        let Accept { event, runs } = accept;
-        if let Some(sender) = &event.sender {
-            if let Some(first) = self.known(sender, event.received_at) {
-                return Ok(Accepted::Duplicate(first));
-            }
-            let key = (sender.id.clone(), sender.source);
-            self.senders.insert(key, (event.id.clone(), event.received_at));
-        }
-        self.events.insert(event.id.clone(), event.clone());
-        runs.into_iter().try_for_each(|run| self.start(&event.id, run))?;
-        Ok(Accepted::New(event.id))
-    }
-
-    fn start(&mut self, event: &EventId, run: NewRun) -> Result<(), StoreError> {
-        let event_name = self.events.get(event).ok_or(StoreError::Conflict)?.name.to_string();
-        if !self.deployments.contains_key(&run.deployment) || self.runs.contains_key(&run.id) {
-            return Err(StoreError::Conflict);
-        }
-        let at = run.created_at;
-        let index = Index { status: Status::Queued, wake_at: Some(at), started_at: None, ended_at: None };
-        let row = RunRow {
-            id: run.id.clone(),
-            function: run.function,
-            deployment: run.deployment,
-            event: event.clone(),
-            event_name,
-            created_at: at,
-            index,
-            journal: Vec::new(),
+    fn row(&self, id: &RunId) -> Result<RunRow, StoreError> {
+        let run = self.tables.runs.get(id).ok_or(StoreError::NotFound)?;
+        let event = self.tables.events.get(&run.event).ok_or(StoreError::NotFound)?;
+        let mut index = Index {
+            status: run.status,
+            wake_at: self.tables.queue.get(id).map(|place| Timestamp::from_millis(place.ready_at)),
+            started_at: run.started_at,
+            ended_at: run.ended_at,
         };
-        self.runs.insert(run.id, row);
-        Ok(())
-    }
-
-    fn load(&mut self, id: &RunId) -> Result<Claimed, StoreError> {
-        let run = self.runs.get(id).ok_or(StoreError::NotFound)?.clone();
-        let event = self.events.get(&run.event).ok_or(StoreError::NotFound)?.clone();
-        Ok(Claimed {
-            claim: self.claims.take(id, &run.function),
-            function: run.function,
-            deployment: run.deployment,
-            event,
+        if self.state.claims.is_held(id) && !run.status.is_final() {
+            index.status = Status::Running;
+            index.wake_at = None;
+        }
+        let of = (id.clone(), 0)..=(id.clone(), u32::MAX);
+        Ok(RunRow {
+            id: id.clone(),
+            function: run.function.clone(),
+            deployment: run.deployment.clone(),
+            event: run.event.clone(),
+            batch: self.tables.batches.range(of.clone()).map(|(_, event)| event.clone()).collect(),
+            parent: run.parent.clone(),
+            event_name: event.name.to_string(),
             created_at: run.created_at,
-            journal: run.journal,
+            index,
+            journal: self.tables.journal.range(of).map(|(_, entry)| entry.clone()).collect(),
         })
     }
 
-    /// The next run of the function that comes after `turn` and has one to give.
-    fn next_claim(&mut self, ask: &Ask) -> Option<RunId> {
-        let mut first: BTreeMap<&FunctionId, (Timestamp, &RunId)> = BTreeMap::new();
-        for run in self.runs.values() {
-            let Some(at) = run.index.wake_at.filter(|at| *at <= ask.now) else { continue };
-            let full = ask.limits.get(&run.function).is_some_and(|l| self.claims.of(&run.function) >= *l);
-            if full || self.claims.is_held(&run.id) {
-                continue;
-            }
-            let best = first.entry(&run.function).or_insert((at, &run.id));
-            *best = (*best).min((at, &run.id));
-        }
-        let after = first.iter().find(|(f, _)| self.turn.as_ref().is_none_or(|t| **f > t));
-        let (function, (_, run)) = after.or_else(|| first.iter().next())?;
-        let (function, run) = ((*function).clone(), (*run).clone());
-        self.turn = Some(function);
-        Some(run)
+    fn load(&mut self, claim: Claim) -> Result<Claimed, StoreError> {
+        let run = self.row(&claim.run)?;
+        let one = |id: &EventId| self.tables.events.get(id).cloned().ok_or(StoreError::NotFound);
+        let events = match run.batch.is_empty() {
+            true => vec![one(&run.event)?],
+            false => run.batch.iter().map(one).collect::<Result<_, _>>()?,
+        };
+        let is_told = self.tables.runs.get(&claim.run).is_some_and(|row| row.extras & extras::MAIL != 0);
+        let mail = match is_told {
+            true => Work::new(&mut self.tables, &self.state).mail(&claim.run)?,
+            false => Vec::new(),
+        };
+        Ok(Claimed {
+            function: run.function,
+            deployment: run.deployment,
+            events,
+            created_at: run.created_at,
+            journal: run.journal,
+            parent: run.parent,
+            mail,
+            claim,
+        })
     }
 
-    fn shown(&self, run: &RunRow) -> RunRow {
-        let mut run = run.clone();
-        if self.claims.is_held(&run.id) && !run.index.status.is_final() {
-            run.index.status = Status::Running;
-            run.index.wake_at = None;
+    fn claim(&mut self, ask: &Ask) -> Result<Vec<Claim>, StoreError> {
+        while self.state.is_alarm_due(ask.now) {
+            let (is_done, fx) = self.write(|tx, fx| apply::ring(tx, fx, ask.now))?;
+            self.state.absorb(&fx);
+            if is_done {
+                self.state.set_alarm(self.tables.alarms.values().map(|alarm| alarm.at).min());
+            }
         }
-        run
+        let mut kept = Vec::new();
+        let claimed = self.state.claim(&self.tables, ask, |rates| {
+            kept.extend(rates.iter().map(|(key, memory)| (key.clone(), *memory)));
+            Ok(())
+        })?;
+        self.tables.rates.extend(kept);
+        Ok(claimed)
     }
 }
 
@@ -120,84 +129,118 @@ impl Inner {
 impl Store for Memory {
     async fn accept(&self, accepts: Vec<Accept>) -> Result<Vec<Accepted>, StoreError> {
         let mut inner = self.inner();
-        let is_known = |run: &NewRun| inner.deployments.contains_key(&run.deployment);
-        if !accepts.iter().flat_map(|a| &a.runs).all(is_known) {
-            return Err(StoreError::Conflict);
-        }
-        accepts.into_iter().map(|a| inner.accept(a)).collect()
+        let (accepted, fx) = inner.write(|tx, fx| {
+            accepts.iter().map(|a| admit::accept(tx, fx, a)).collect::<Result<Vec<_>, _>>()
+        })?;
+        inner.state.absorb(&fx);
+        Ok(accepted)
     }
 
-    async fn start(&self, event: &EventId, run: NewRun) -> Result<(), StoreError> {
-        self.inner().start(event, run)
+    async fn start(&self, events: &[EventId], run: NewRun) -> Result<(), StoreError> {
+        let mut inner = self.inner();
+        let ((), fx) = inner.write(|tx, fx| admit::start(tx, fx, events, &run))?;
+        inner.state.absorb(&fx);
+        Ok(())
     }
 
     async fn claim(&self, ask: Ask) -> Result<Vec<Claimed>, StoreError> {
         let mut inner = self.inner();
-        let mut claimed = Vec::new();
-        while claimed.len() < ask.max {
-            let Some(run) = inner.next_claim(&ask) else { break };
-            claimed.push(inner.load(&run)?);
-        }
-        Ok(claimed)
+        let claims = inner.claim(&ask)?;
+        claims.into_iter().map(|claim| inner.load(claim)).collect()
+    }
+
+    async fn widen(&self, claim: &Claim, wanted: u32) -> u32 {
+        self.inner().state.widen(claim, wanted)
+    }
+
+    async fn narrow(&self, claim: &Claim, units: u32) {
+        self.inner().state.narrow(claim, units);
     }
 
     async fn seize(&self, run: &RunId) -> Result<Option<Claimed>, StoreError> {
         let mut inner = self.inner();
-        let is_over = inner.runs.get(run).ok_or(StoreError::NotFound)?.index.status.is_final();
-        if is_over { Ok(None) } else { inner.load(run).map(Some) }
+        let row = inner.tables.runs.get(run).ok_or(StoreError::NotFound)?;
+        if row.status.is_final() {
+            return Ok(None);
+        }
+        let (function, place) = (row.function.clone(), inner.tables.queue.get(run).cloned());
+        let claim = inner.state.seize(run, &function, place.as_ref());
+        inner.load(claim).map(Some)
     }
 
     async fn commit(&self, claim: &Claim, commit: Commit) -> Result<(), StoreError> {
         let mut inner = self.inner();
-        if !inner.claims.holds(claim) {
+        if !inner.state.claims.holds(claim) {
             return Err(StoreError::Fenced);
         }
-        let run = inner.runs.get_mut(&claim.run).ok_or(StoreError::NotFound)?;
-        if run.journal.len() != commit.expect as usize && !commit.entries.is_empty() {
-            return Err(StoreError::Conflict);
+        let ((), fx) = inner.write(|tx, fx| apply::commit(tx, fx, &claim.run, &commit))?;
+        if matches!(commit.then, Then::Release(_)) {
+            inner.state.end(claim);
         }
-        run.journal.extend(commit.entries);
-        if let Then::Release(index) = commit.then {
-            run.index = index;
-            inner.claims.end(claim);
-        }
+        inner.state.absorb(&fx);
         Ok(())
     }
 
     async fn release(&self, claim: &Claim) {
-        self.inner().claims.end(claim);
+        let mut inner = self.inner();
+        inner.state.end(claim);
+        if let Some(place) = inner.tables.queue.get(&claim.run).cloned() {
+            inner.state.see(&place);
+        }
     }
 
     async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         let inner = self.inner();
-        Ok(inner.runs.values().filter_map(|r| r.index.wake_at).filter(|at| *at > now).min())
+        let ready = inner.tables.queue.values().map(|place| Timestamp::from_millis(place.ready_at));
+        let alarms = inner.tables.alarms.values().map(|alarm| alarm.at);
+        let opening = inner.state.next_opening(now).map(Timestamp::from_millis);
+        Ok(ready.chain(alarms).chain(opening).filter(|at| *at > now).min())
+    }
+
+    async fn pause(&self, function: &FunctionId, at: Timestamp) -> Result<bool, StoreError> {
+        let mut inner = self.inner();
+        inner.state.pause(function);
+        let is_new = !inner.tables.pauses.contains_key(function);
+        inner.tables.pauses.entry(function.clone()).or_insert(at);
+        Ok(is_new)
+    }
+
+    async fn resume(&self, function: &FunctionId) -> Result<bool, StoreError> {
+        let mut inner = self.inner();
+        inner.state.resume(function);
+        Ok(inner.tables.pauses.remove(function).is_some())
+    }
+
+    async fn paused(&self) -> Result<Vec<(FunctionId, Timestamp)>, StoreError> {
+        Ok(self.inner().tables.pauses.iter().map(|(function, at)| (function.clone(), *at)).collect())
     }
 
     async fn deploy(&self, deploy: Deploy) -> Result<(), StoreError> {
         let mut inner = self.inner();
         let Deploy { id, bytes, manifests, source, at } = deploy;
         let kept = Deployment { id: id.clone(), size: bytes.len() as u64, manifests, at };
-        inner.deployments.entry(id.clone()).or_insert((kept, bytes));
-        inner.sources.insert(source.clone(), Source { name: source, deployment: id, at });
+        inner.tables.deployments.entry(id.clone()).or_insert((kept, bytes));
+        inner.tables.sources.insert(source.clone(), Source { name: source, deployment: id, at });
         Ok(())
     }
 
     async fn withdraw(&self, source: &str) -> Result<(), StoreError> {
-        self.inner().sources.remove(source);
+        self.inner().tables.sources.remove(source);
         Ok(())
     }
 
     async fn deployments(&self) -> Result<(Vec<Deployment>, Vec<Source>), StoreError> {
         let inner = self.inner();
-        let mut deployments: Vec<_> = inner.deployments.values().map(|(d, _)| d.clone()).collect();
+        let mut deployments: Vec<_> = inner.tables.deployments.values().map(|(d, _)| d.clone()).collect();
         deployments.sort_by(|a, b| b.at.cmp(&a.at).then(a.id.cmp(&b.id)));
-        let mut sources: Vec<_> = inner.sources.values().cloned().collect();
+        let mut sources: Vec<_> = inner.tables.sources.values().cloned().collect();
         sources.sort_by(|a, b| a.at.cmp(&b.at).then(a.name.cmp(&b.name)));
         Ok((deployments, sources))
     }
 
     async fn artifact(&self, id: &DeploymentId) -> Result<Vec<u8>, StoreError> {
-        self.inner().deployments.get(id).map(|(_, bytes)| bytes.clone()).ok_or(StoreError::NotFound)
+        let inner = self.inner();
+        inner.tables.deployments.get(id).map(|(_, bytes)| bytes.clone()).ok_or(StoreError::NotFound)
     }
 
     async fn runs(&self, filter: RunFilter) -> Result<Vec<RunRow>, StoreError> {
@@ -205,20 +248,23 @@ impl Store for Memory {
         let wanted = |run: &RunRow| {
             filter.status.is_none_or(|s| s == run.index.status)
                 && filter.function.as_ref().is_none_or(|f| *f == run.function)
-                && filter.event.as_ref().is_none_or(|e| *e == run.event)
+                && filter.event.as_ref().is_none_or(|e| *e == run.event || run.batch.contains(e))
                 && filter.before.as_ref().is_none_or(|b| run.id < *b)
+                && filter.since.as_ref().is_none_or(|s| run.id >= *s)
         };
-        let mut found: Vec<_> = inner.runs.values().rev().map(|r| inner.shown(r)).filter(wanted).collect();
+        let all = inner.tables.runs.keys().rev().map(|id| inner.row(id));
+        let mut found = all.collect::<Result<Vec<_>, _>>()?;
+        found.retain(wanted);
         found.truncate(filter.limit);
         for run in &mut found {
+            run.batch.clear();
             run.journal = run.journal.pop().into_iter().collect();
         }
         Ok(found)
     }
 
     async fn run(&self, id: &RunId) -> Result<RunRow, StoreError> {
-        let inner = self.inner();
-        inner.runs.get(id).map(|run| inner.shown(run)).ok_or(StoreError::NotFound)
+        self.inner().row(id)
     }
 
     async fn events(&self, filter: EventFilter) -> Result<Vec<Event>, StoreError> {
@@ -227,16 +273,31 @@ impl Store for Memory {
             filter.name.as_ref().is_none_or(|n| **n == *e.name)
                 && filter.before.as_ref().is_none_or(|b| e.id < *b)
         };
-        Ok(inner.events.values().rev().filter(wanted).take(filter.limit).cloned().collect())
+        Ok(inner.tables.events.values().rev().filter(wanted).take(filter.limit).cloned().collect())
     }
 
     async fn event(&self, id: &str) -> Result<Event, StoreError> {
         let inner = self.inner();
         let by_sender = || {
-            let of = inner.senders.iter().filter(|((sender, _), _)| sender == id);
-            of.max_by_key(|(_, (_, at))| *at).and_then(|(_, (event, _))| inner.events.get(event))
+            let of = inner.tables.senders.iter().filter(|((sender, _), _)| sender == id);
+            of.max_by_key(|(_, (_, at))| *at).and_then(|(_, (event, _))| inner.tables.events.get(event))
         };
-        inner.events.get(&EventId::new(id)).or_else(by_sender).cloned().ok_or(StoreError::NotFound)
+        let found = inner.tables.events.get(&EventId::new(id)).or_else(by_sender);
+        found.cloned().ok_or(StoreError::NotFound)
+    }
+
+    fn may_hear(&self, _: &str) -> bool {
+        true
+    }
+
+    async fn unread(&self, run: &RunId) -> Result<Vec<Mail>, StoreError> {
+        Ok(self.inner().tables.mail.iter().filter(|((of, _), _)| of == run).map(|(_, m)| m.clone()).collect())
+    }
+
+    async fn skips(&self, event: &EventId) -> Result<Vec<Skip>, StoreError> {
+        let inner = self.inner();
+        let of = inner.tables.skips.iter().filter(|((of, _), _)| of == event);
+        Ok(of.map(|(_, skip)| skip.clone()).collect())
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
@@ -244,22 +305,22 @@ impl Store for Memory {
     }
 
     async fn kv_get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.inner().kv.get(&(bucket.to_owned(), key.to_owned())).cloned())
+        Ok(self.inner().tables.kv.get(&(bucket.to_owned(), key.to_owned())).cloned())
     }
 
     async fn kv_set(&self, bucket: &str, key: &str, value: Option<Vec<u8>>) -> Result<(), StoreError> {
         let key = (bucket.to_owned(), key.to_owned());
         let mut inner = self.inner();
         match value {
-            Some(value) => inner.kv.insert(key, value),
-            None => inner.kv.remove(&key),
+            Some(value) => inner.tables.kv.insert(key, value),
+            None => inner.tables.kv.remove(&key),
         };
         Ok(())
     }
 
     async fn kv_keys(&self, bucket: &str, after: &str, limit: usize) -> Result<Vec<String>, StoreError> {
         let inner = self.inner();
-        let keys = inner.kv.keys().filter(|(b, key)| b == bucket && key.as_str() > after);
+        let keys = inner.tables.kv.keys().filter(|(b, key)| b == bucket && key.as_str() > after);
         Ok(keys.map(|(_, key)| key.clone()).take(limit).collect())
     }
 }

@@ -2,23 +2,31 @@
 //!
 //! A store never looks into an [`Entry`] and never computes a status: it appends
 //! what it is given and writes the [`Index`] as told. What it does decide is
-//! who may write a run's journal (a [`Claim`]), and whether an event is new.
+//! who may write a run's journal (a [`Claim`]), whether an event is new, and what the
+//! terms of a run ([`Terms`]) come to among all the others.
 //!
 //! Every store passes the suite in `conformance`. This module must not know of Wasm, HTTP or
 //! the catalog.
 
+mod admit;
+mod apply;
 pub mod claims;
 #[cfg(test)]
 mod conformance;
+mod lanes;
+mod listen;
 pub mod memory;
 pub mod sqlite;
+mod state;
+mod tx;
 
 use async_trait::async_trait;
 use pawl_engine::event::Event;
+use pawl_engine::flow::{Rules, Terms, Watch};
 use pawl_engine::index::{Index, Status};
-use pawl_engine::{DeploymentId, Entry, EventId, FunctionId, Manifest, RunId, Timestamp};
-use std::collections::BTreeMap;
+use pawl_engine::{DeploymentId, Entry, EventId, FunctionId, Mail, Manifest, RunId, StepKey, Timestamp};
 use std::sync::Arc;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// An event to accept, with the runs that it starts.
@@ -26,8 +34,20 @@ use tokio_util::sync::CancellationToken;
 pub struct Accept {
     /// The event.
     pub event: Event,
-    /// Its runs, already pinned to deployments.
+    /// Its runs, already pinned to deployments. Their terms decide which of them there are.
     pub runs: Vec<NewRun>,
+    /// Whether it is worth keeping.
+    pub keep: Keep,
+}
+
+/// Whether an event is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// In any case.
+    Always,
+    /// When it starts a run, or a run watches for it: what the host itself tells of every
+    /// run would else fill the disk.
+    IfHeard,
 }
 
 /// A run to begin.
@@ -39,8 +59,23 @@ pub struct NewRun {
     pub function: FunctionId,
     /// On which bytes it runs to its end.
     pub deployment: DeploymentId,
-    /// When it was made: its place in the queue.
+    /// When it was made, or may start: its place in the queue.
     pub created_at: Timestamp,
+    /// What it is held to.
+    pub terms: Terms,
+    /// Who invoked it and waits for its end.
+    pub parent: Option<Parent>,
+    /// What is known of it before it starts: the outcomes that a rerun keeps.
+    pub journal: Vec<Entry>,
+}
+
+/// The step of another run that waits for this run's end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parent {
+    /// The run.
+    pub run: RunId,
+    /// Its step.
+    pub step: StepKey,
 }
 
 /// What became of an event.
@@ -50,6 +85,35 @@ pub enum Accepted {
     New(EventId),
     /// Its sender's id is known: nothing was stored; this is the first one.
     Duplicate(EventId),
+    /// Nobody would have heard of it ([`Keep::IfHeard`]): nothing was stored.
+    Unheard,
+}
+
+/// A run that an event did not make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skip {
+    /// Of which function.
+    pub function: FunctionId,
+    /// Why.
+    pub why: Why,
+    /// The run because of which: the one that the event joined (debounce, batch), or the
+    /// one that is not over (singleton).
+    pub run: Option<RunId>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Why an event made no run of a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// Its rate limit, or idempotency.
+    RateLimit,
+    /// A newer event took its place in a debounced run.
+    Debounced,
+    /// It joined a batch.
+    Batched,
+    /// Another run is not over.
+    Singleton,
 }
 
 /// The right to write one run's journal, until it is released or somebody else
@@ -62,6 +126,8 @@ pub struct Claim {
     pub fence: u64,
     /// Cancelled when somebody else takes the run.
     pub revoked: CancellationToken,
+    /// Told when the run has been told something ([`Store::unread`]).
+    pub told: Arc<Notify>,
 }
 
 /// A claimed run with everything that is needed to go on with it.
@@ -73,23 +139,31 @@ pub struct Claimed {
     pub function: FunctionId,
     /// On which bytes.
     pub deployment: DeploymentId,
-    /// Its event.
-    pub event: Event,
+    /// Its events: one, or those of its batch in their order.
+    pub events: Vec<Event>,
     /// When the run was made.
     pub created_at: Timestamp,
     /// Its journal so far.
     pub journal: Vec<Entry>,
+    /// Who waits for its end.
+    pub parent: Option<Parent>,
+    /// What it was told and has not read, oldest first.
+    pub mail: Vec<Mail>,
 }
+
+/// Runs that are to end, and need no room for an instance, in one claim.
+pub const URGENT_AT_ONCE: usize = 64;
 
 /// What a worker asks for.
 #[derive(Debug, Clone)]
 pub struct Ask {
     /// Runs whose time has come by now.
     pub now: Timestamp,
-    /// At most so many.
+    /// At most so many; runs that are to end come beside them ([`URGENT_AT_ONCE`]).
     pub max: usize,
-    /// How many runs of a function may be claimed at once; absent: any number.
-    pub limits: Arc<BTreeMap<FunctionId, u32>>,
+    /// How the rules of gates are now; a gate that is not among them holds as it was
+    /// when the run was made.
+    pub rules: Arc<Rules>,
 }
 
 /// What the store is to make true of a run, at once and for good, or refuse.
@@ -101,6 +175,37 @@ pub struct Commit {
     pub entries: Vec<Entry>,
     /// What becomes of the claim.
     pub then: Then,
+    /// What else becomes true with it.
+    pub also: Also,
+}
+
+/// What becomes true with a commit beside the run's own entries.
+#[derive(Debug, Clone, Default)]
+pub struct Also {
+    /// Events that are accepted, with their runs.
+    pub accepts: Vec<Accept>,
+    /// Events that steps of this run wait for from now on.
+    pub watches: Vec<(StepKey, Watch)>,
+    /// What other runs are told. To one that is over nothing is said.
+    pub mail: Vec<(RunId, Mail)>,
+    /// How many messages of this run's have been read: the oldest ones, which go.
+    pub read: usize,
+    /// When the run is to be cancelled if it is not over, and why.
+    pub cancel_at: Option<(Timestamp, String)>,
+    /// The run goes on on these bytes.
+    pub deployment: Option<DeploymentId>,
+}
+
+impl Also {
+    /// Whether there is nothing of it.
+    pub fn is_empty(&self) -> bool {
+        self.accepts.is_empty()
+            && self.watches.is_empty()
+            && self.mail.is_empty()
+            && self.read == 0
+            && self.cancel_at.is_none()
+            && self.deployment.is_none()
+    }
 }
 
 /// What becomes of a claim after a commit.
@@ -179,10 +284,12 @@ pub struct RunFilter {
     pub status: Option<Status>,
     /// Only of this function.
     pub function: Option<FunctionId>,
-    /// Only of this event.
+    /// Only of this event, be it one of a batch.
     pub event: Option<EventId>,
     /// Only older than this run.
     pub before: Option<RunId>,
+    /// Only this run and newer ones.
+    pub since: Option<RunId>,
     /// At most so many.
     pub limit: usize,
 }
@@ -207,8 +314,12 @@ pub struct RunRow {
     pub function: FunctionId,
     /// On which bytes.
     pub deployment: DeploymentId,
-    /// Of which event.
+    /// Of which event; the first of its batch.
     pub event: EventId,
+    /// All events of its batch when it has more than one, for one run; empty in a list.
+    pub batch: Vec<EventId>,
+    /// Who waits for its end.
+    pub parent: Option<Parent>,
     /// That event's name.
     pub event_name: String,
     /// When it was made.
@@ -224,19 +335,34 @@ pub struct RunRow {
 pub trait Store: Send + Sync {
     /// Stores events and their runs: all of them, or none. An event whose sender id
     /// is known ([`pawl_engine::limits::SENDER_ID_KEPT`]) is a duplicate and stores
-    /// nothing. On success everything is durable.
+    /// nothing. The runs' terms hold, and runs that watch for an event are told of it. On
+    /// success everything is durable.
     async fn accept(&self, accepts: Vec<Accept>) -> Result<Vec<Accepted>, StoreError>;
 
-    /// Begins one more run of a stored event.
-    async fn start(&self, event: &EventId, run: NewRun) -> Result<(), StoreError>;
+    /// `false`: no run watches for events of this name now. A hint that costs nothing: an
+    /// event that nobody would hear of need not be made.
+    fn may_hear(&self, name: &str) -> bool;
 
-    /// Claims runs whose time has come, in the order of their time within each
-    /// function, the functions taking turns.
+    /// Begins one more run of stored events, at least one. Its checks hold, too.
+    async fn start(&self, events: &[EventId], run: NewRun) -> Result<(), StoreError>;
+
+    /// Claims runs whose time has come and whose gates are open, in the order of their
+    /// places within each lane; the functions take turns, and so do the lanes of one.
+    /// Runs that have been cancelled come first.
     async fn claim(&self, ask: Ask) -> Result<Vec<Claimed>, StoreError>;
+
+    /// Up to `wanted` more units of every gate that counts claims, for a claimed run that
+    /// executes several steps at once: how many it got. They end with the claim.
+    async fn widen(&self, claim: &Claim, wanted: u32) -> u32;
+    /// Gives units back that [`Store::widen`] gave.
+    async fn narrow(&self, claim: &Claim, units: u32);
 
     /// Claims this run whoever has it: the former claim is revoked and its commits
     /// are refused. `None`: the run is over.
     async fn seize(&self, run: &RunId) -> Result<Option<Claimed>, StoreError>;
+
+    /// What a run has been told and has not read, oldest first.
+    async fn unread(&self, run: &RunId) -> Result<Vec<Mail>, StoreError>;
 
     /// Appends to a claimed run's journal. On success it is durable.
     async fn commit(&self, claim: &Claim, commit: Commit) -> Result<(), StoreError>;
@@ -244,8 +370,16 @@ pub trait Store: Send + Sync {
     /// Gives a claim back; the run may be claimed again at once.
     async fn release(&self, claim: &Claim);
 
-    /// The earliest time after `now` at which a run wants to be claimed.
+    /// The earliest time after `now` at which a run may want to be claimed, or is to be
+    /// cancelled.
     async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
+
+    /// No run of the function is claimed until it is resumed. `true`: that is new.
+    async fn pause(&self, function: &FunctionId, at: Timestamp) -> Result<bool, StoreError>;
+    /// Runs of the function are claimed again. `true`: they were not.
+    async fn resume(&self, function: &FunctionId) -> Result<bool, StoreError>;
+    /// The paused functions, and since when.
+    async fn paused(&self) -> Result<Vec<(FunctionId, Timestamp)>, StoreError>;
 
     /// Keeps a deployment as what its source offers.
     async fn deploy(&self, deploy: Deploy) -> Result<(), StoreError>;
@@ -264,6 +398,9 @@ pub trait Store: Send + Sync {
     async fn events(&self, filter: EventFilter) -> Result<Vec<Event>, StoreError>;
     /// One event, by its own id or by its sender's.
     async fn event(&self, id: &str) -> Result<Event, StoreError>;
+
+    /// The runs that an event did not make, in the order of their functions.
+    async fn skips(&self, event: &EventId) -> Result<Vec<Skip>, StoreError>;
 
     /// Whether a write would go through now.
     async fn ready(&self) -> Result<(), StoreError>;

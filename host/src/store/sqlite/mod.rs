@@ -7,17 +7,21 @@
 mod reads;
 mod rows;
 mod schema;
-mod state;
+mod txn;
 mod writer;
 mod writes;
 
+use super::state::State;
+use super::tx::Effects;
 use super::*;
+use super::{admit, apply};
 use reads::Readers;
 use rusqlite::{Connection, ErrorCode};
 use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::Duration;
-use writer::Writer;
+use txn::{Durable, Txn};
+use writer::{Writer, in_savepoint, in_transaction};
 
 /// How long a write waits when another program (a backup, a shell) has the database.
 const BUSY: Duration = Duration::from_secs(2);
@@ -32,6 +36,9 @@ const LOCK_FILE: &str = "pawl.lock";
 /// Each connection's own cache. The system's page cache is behind it, and five of
 /// these are part of what the host weighs.
 const CACHE_KB: i32 = 4_000;
+
+/// Statements that each connection keeps prepared: all that there are.
+const STATEMENTS: usize = 128;
 
 /// A store in one SQLite file.
 pub struct Sqlite {
@@ -79,8 +86,8 @@ impl Sqlite {
                 Ok(run) => usable.push(run),
                 Err((claim, e @ (StoreError::Corrupt(_) | StoreError::NotFound))) => {
                     tracing::error!(run = %claim.run, error = %e, "a run cannot be read: skipped until a restart");
-                    let end = move |_: &Connection, state: &mut state::State| {
-                        state.claims.end(&claim);
+                    let end = move |_: &Connection, state: &mut State| {
+                        state.end(&claim);
                         Ok(())
                     };
                     let _writer_has_ended = self.writer.between(end).await;
@@ -125,7 +132,7 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
         db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         db.pragma_update(None, "cache_size", -CACHE_KB)?;
         db.pragma_update(None, "temp_store", "MEMORY")?;
-        db.set_prepared_statement_cache_capacity(64);
+        db.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(db)
     };
     set().map_err(error)
@@ -156,24 +163,21 @@ fn overlay(mut run: RunRow, is_held: bool) -> RunRow {
 #[async_trait]
 impl Store for Sqlite {
     async fn accept(&self, accepts: Vec<Accept>) -> Result<Vec<Accepted>, StoreError> {
-        let places: Vec<_> = accepts.iter().flat_map(|a| a.runs.clone()).collect();
-        let work =
-            move |db: &Connection, _: &state::State| accepts.iter().map(|a| writes::accept(db, a)).collect();
-        self.writer
-            .write(work, move |_: &Vec<Accepted>, state| {
-                places.iter().for_each(|r| state.back_to(&r.function, r.created_at.as_millis(), &r.id));
-            })
-            .await
+        let work = move |db: &Connection, state: &State| {
+            let (mut tx, mut fx) = (Txn { db, state }, Effects::default());
+            let accepted = accepts.iter().map(|accept| admit::accept(&mut tx, &mut fx, accept));
+            Ok((accepted.collect::<Result<Vec<_>, _>>()?, fx))
+        };
+        self.writer.write(work, |(_, fx), state| state.absorb(fx)).await.map(|(accepted, _)| accepted)
     }
 
-    async fn start(&self, event: &EventId, run: NewRun) -> Result<(), StoreError> {
-        let (event, place) = (event.clone(), run.clone());
-        self.writer
-            .write(
-                move |db, _| writes::start(db, &event, &run),
-                move |(), state| state.back_to(&place.function, place.created_at.as_millis(), &place.id),
-            )
-            .await
+    async fn start(&self, events: &[EventId], run: NewRun) -> Result<(), StoreError> {
+        let events = events.to_vec();
+        let work = move |db: &Connection, state: &State| {
+            let mut fx = Effects::default();
+            admit::start(&mut Txn { db, state }, &mut fx, &events, &run).map(|()| fx)
+        };
+        self.writer.write(work, |fx, state| state.absorb(fx)).await.map(|_| ())
     }
 
     async fn claim(&self, ask: Ask) -> Result<Vec<Claimed>, StoreError> {
@@ -185,11 +189,29 @@ impl Store for Sqlite {
         Ok(self.usable(loaded).await)
     }
 
+    async fn widen(&self, claim: &Claim, wanted: u32) -> u32 {
+        let claim = claim.clone();
+        self.writer.between(move |_, state| Ok(state.widen(&claim, wanted))).await.unwrap_or(0)
+    }
+
+    async fn narrow(&self, claim: &Claim, units: u32) {
+        let claim = claim.clone();
+        let narrow = move |_: &Connection, state: &mut State| {
+            state.narrow(&claim, units);
+            Ok(())
+        };
+        let _writer_has_ended = self.writer.between(narrow).await;
+    }
+
     async fn seize(&self, run: &RunId) -> Result<Option<Claimed>, StoreError> {
         let run = run.clone();
-        let seize = move |db: &Connection, state: &mut state::State| {
-            let row = reads::columns(db, &run)?;
-            Ok((!row.index.status.is_final()).then(|| state.claims.take(&run, &row.function)))
+        let seize = move |db: &Connection, state: &mut State| {
+            let (row, _) = reads::columns(db, &run)?;
+            if row.index.status.is_final() {
+                return Ok(None);
+            }
+            let place = rows::first(db, txn::PLACE, [run.as_str()], txn::place)?;
+            Ok(Some(state.seize(&run, &row.function, place.as_ref())))
         };
         let Some(claim) = self.writer.between(seize).await? else { return Ok(None) };
         match self.load(vec![claim]).await?.pop() {
@@ -204,44 +226,40 @@ impl Store for Sqlite {
 
     async fn commit(&self, claim: &Claim, commit: Commit) -> Result<(), StoreError> {
         let (held, then) = (claim.clone(), commit.then);
-        // one statement undoes itself; several need a savepoint around them
-        let is_one = commit.entries.len() == 1 && then == Then::Keep;
-        let work = {
-            let claim = claim.clone();
-            move |db: &Connection, state: &state::State| writes::commit(db, state, &claim, &commit)
+        let claim = claim.clone();
+        let work = move |db: &Connection, state: &State| {
+            if !state.claims.holds(&claim) {
+                return Err(StoreError::Fenced);
+            }
+            let mut fx = Effects::default();
+            let mut go =
+                |db: &Connection| apply::commit(&mut Txn { db, state }, &mut fx, &claim.run, &commit);
+            // one statement undoes itself; several need a savepoint around them
+            if apply::is_one_entry(&commit) && state.claims.is_settled(&claim.run) {
+                go(db)?;
+            } else {
+                in_savepoint(db, go)?;
+            }
+            Ok(fx)
         };
-        let after = move |place: &Option<(FunctionId, i64)>, state: &mut state::State| {
+        let after = move |fx: &Effects, state: &mut State| {
             if matches!(then, Then::Release(_)) {
-                state.claims.end(&held);
+                state.end(&held);
             }
-            if let Some((function, ready_at)) = place {
-                state.back_to(function, *ready_at, &held.run);
-            }
+            state.absorb(fx);
         };
-        let done = if is_one {
-            self.writer.write_one(work, after).await
-        } else {
-            self.writer.write(work, after).await
-        };
-        done.map(|_| ())
+        self.writer.write_one(work, after).await.map(|_| ())
     }
 
     async fn release(&self, claim: &Claim) {
         let claim = claim.clone();
-        let release = move |db: &Connection, state: &mut state::State| {
-            state.claims.end(&claim);
-            let sql = "SELECT function, ready_at FROM queue WHERE run = ?1";
-            let place = rows::first(db, sql, [claim.run.as_str()], |row| {
-                Ok((row.get::<_, String>(0).map_err(error)?, row.get::<_, i64>(1).map_err(error)?))
-            });
-            match place {
-                Ok(Some((function, ready_at))) => {
-                    state.back_to(&FunctionId::new(function), ready_at, &claim.run);
-                }
-                Ok(None) => {}
+        let release = move |db: &Connection, state: &mut State| {
+            state.end(&claim);
+            match rows::first(db, txn::PLACE, [claim.run.as_str()], txn::place) {
+                Ok(place) => place.iter().for_each(|place| state.see(place)),
                 // wherever it stands: the queue is walked from its beginning again
                 Err(e) => {
-                    state.back_to_the_beginning();
+                    state.forget_queue();
                     return Err(e);
                 }
             }
@@ -253,8 +271,23 @@ impl Store for Sqlite {
     }
 
     async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        let now = now.as_millis();
-        self.writer.between(move |db, _| next_due(db, now)).await
+        self.writer.between(move |db, state| reads::next_due(db, state, now)).await
+    }
+
+    async fn pause(&self, function: &FunctionId, at: Timestamp) -> Result<bool, StoreError> {
+        let (function, paused) = (function.clone(), function.clone());
+        let work = move |db: &Connection, _: &State| writes::pause(db, &function, at);
+        self.writer.write(work, move |_, state| state.pause(&paused)).await
+    }
+
+    async fn resume(&self, function: &FunctionId) -> Result<bool, StoreError> {
+        let (function, resumed) = (function.clone(), function.clone());
+        let work = move |db: &Connection, _: &State| writes::resume(db, &function);
+        self.writer.write(work, move |_, state| state.resume(&resumed)).await
+    }
+
+    async fn paused(&self) -> Result<Vec<(FunctionId, Timestamp)>, StoreError> {
+        self.readers.read(reads::paused).await
     }
 
     async fn deploy(&self, deploy: Deploy) -> Result<(), StoreError> {
@@ -305,6 +338,20 @@ impl Store for Sqlite {
         self.readers.read(move |db| reads::event(db, &id)).await
     }
 
+    fn may_hear(&self, name: &str) -> bool {
+        self.writer.watched.may_hear(name)
+    }
+
+    async fn unread(&self, run: &RunId) -> Result<Vec<Mail>, StoreError> {
+        let run = run.clone();
+        self.readers.read(move |db| rows::mail(db, &run)).await
+    }
+
+    async fn skips(&self, event: &EventId) -> Result<Vec<Skip>, StoreError> {
+        let event = event.clone();
+        self.readers.read(move |db| reads::skips(db, &event)).await
+    }
+
     async fn ready(&self) -> Result<(), StoreError> {
         self.writer.write(|db, _| writes::kv_set(db, "pawl:ready", "ready", Some(b"1")), |(), _| ()).await
     }
@@ -316,8 +363,7 @@ impl Store for Sqlite {
 
     async fn kv_set(&self, bucket: &str, key: &str, value: Option<Vec<u8>>) -> Result<(), StoreError> {
         let (bucket, key) = (bucket.to_owned(), key.to_owned());
-        let work =
-            move |db: &Connection, _: &state::State| writes::kv_set(db, &bucket, &key, value.as_deref());
+        let work = move |db: &Connection, _: &State| writes::kv_set(db, &bucket, &key, value.as_deref());
         self.writer.write(work, |(), _| ()).await
     }
 
@@ -327,49 +373,32 @@ impl Store for Sqlite {
     }
 }
 
-/// Functions take turns: each gives one run a round, until enough are claimed.
-fn claim(db: &Connection, state: &mut state::State, ask: &Ask) -> Result<Vec<Claim>, StoreError> {
-    let mut functions = writes::queued_functions(db)?;
-    let after = functions.iter().position(|f| Some(f.as_str()) > state.turn.as_deref()).unwrap_or(0);
-    functions.rotate_left(after);
-    let mut claimed = Vec::new();
-    while claimed.len() < ask.max && !functions.is_empty() {
-        // a fair part for each, so that one round is enough in the common case
-        let part = (ask.max - claimed.len()).div_ceil(functions.len());
-        let mut still = Vec::new();
-        for function in functions {
-            let room =
-                ask.limits.get(&function).map_or(u32::MAX, |l| l.saturating_sub(state.claims.of(&function)));
-            let max = part.min(room as usize).min(ask.max - claimed.len());
-            if max == 0 {
-                continue;
-            }
-            let got = match writes::claim_of(db, state, &function, ask.now.as_millis(), max) {
-                Ok(got) => got,
-                Err(e) if claimed.is_empty() => return Err(e),
-                // what is claimed is claimed: hand it out
-                Err(_) => return Ok(claimed),
-            };
-            state.turn = Some(function.as_str().to_owned());
-            if got.len() == max {
-                still.push(function);
-            }
-            claimed.extend(got);
-        }
-        functions = still;
+/// Rings, and then claims. Both make durable what they decide before anybody hears of it.
+fn claim(db: &Connection, state: &mut State, ask: &Ask) -> Result<Vec<Claim>, StoreError> {
+    if state.is_alarm_due(ask.now)
+        && let Err(e) = ring(db, state, ask.now)
+    {
+        // they ring with the next claim; others need not wait for that
+        tracing::error!(error = %e, "runs whose time is up could not be cancelled");
     }
-    Ok(claimed)
+    let keep = |rates: &std::collections::BTreeMap<String, Timestamp>| {
+        in_transaction(db, |db| {
+            rates.iter().try_for_each(|(key, memory)| txn::set_rate(db, key, *memory, ask.now))
+        })
+    };
+    state.claim(&Durable(db), ask, keep)
 }
 
-fn next_due(db: &Connection, now: i64) -> Result<Option<Timestamp>, StoreError> {
-    let mut earliest: Option<i64> = None;
-    for function in writes::queued_functions(db)? {
-        let next = rows::first(db, writes::NEXT_DUE, rusqlite::params![function.as_str(), now], |row| {
-            row.get::<_, Option<i64>>(0).map_err(error)
-        })?;
-        earliest = [earliest, next.flatten()].into_iter().flatten().min();
+fn ring(db: &Connection, state: &mut State, now: Timestamp) -> Result<(), StoreError> {
+    loop {
+        let mut fx = Effects::default();
+        let is_done = in_transaction(db, |db| apply::ring(&mut Txn { db, state }, &mut fx, now))?;
+        state.absorb(&fx);
+        if is_done {
+            state.set_alarm(reads::first_alarm(db)?);
+            return Ok(());
+        }
     }
-    Ok(earliest.map(Timestamp::from_millis))
 }
 
 #[cfg(test)]

@@ -2,10 +2,12 @@
 //! writer nor make it wait.
 
 use super::{error, rows};
-use crate::store::{Claim, Claimed, Deployment, EventFilter, RunFilter, RunRow, Source, StoreError};
+use crate::store::state::{State, Watched};
+use crate::store::tx::extras;
+use crate::store::{Claim, Claimed, Deployment, EventFilter, RunFilter, RunRow, Skip, Source, StoreError};
 use pawl_engine::event::Event;
 use pawl_engine::index::Status;
-use pawl_engine::{DeploymentId, RunId, Timestamp};
+use pawl_engine::{DeploymentId, EventId, FunctionId, RunId, Timestamp};
 use rusqlite::{Connection, params};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -66,6 +68,7 @@ pub(super) fn runs(db: &Connection, filter: &RunFilter, held: &[RunId]) -> Resul
             ":function": filter.function.as_ref().map(|f| f.as_str()),
             ":event": filter.event.as_ref().map(|e| e.as_str()),
             ":before": filter.before.as_ref().map(|r| r.as_str()),
+            ":since": filter.since.as_ref().map(|r| r.as_str()),
             ":held": held,
             ":limit": filter.limit as i64,
         },
@@ -73,6 +76,10 @@ pub(super) fn runs(db: &Connection, filter: &RunFilter, held: &[RunId]) -> Resul
     )?;
     found.into_iter().map(|run| with_last_entry(db, run)).collect()
 }
+
+/// The runs that have an event, as their first one or another one of their batch.
+const OF_EVENT: &str = "r.id IN (SELECT id FROM runs WHERE event = :event \
+     UNION SELECT run FROM run_events WHERE event = :event)";
 
 /// The query of a filter. Conditions are left out rather than made optional, so that
 /// each filter gets the index that is made for it.
@@ -89,8 +96,9 @@ pub(super) fn runs_sql(filter: &RunFilter) -> (String, Option<Status>) {
         None => {}
     }
     wanted.push(if filter.function.is_some() { "r.function = :function" } else { "(:function IS NULL)" });
-    wanted.push(if filter.event.is_some() { "r.event = :event" } else { "(:event IS NULL)" });
+    wanted.push(if filter.event.is_some() { OF_EVENT } else { "(:event IS NULL)" });
     wanted.push(if filter.before.is_some() { "r.id < :before" } else { "(:before IS NULL)" });
+    wanted.push(if filter.since.is_some() { "r.id >= :since" } else { "(:since IS NULL)" });
     let sql = format!(
         "SELECT {} FROM runs r JOIN events e ON e.id = r.event WHERE {} ORDER BY r.id DESC LIMIT :limit",
         rows::RUN,
@@ -108,30 +116,102 @@ fn with_last_entry(db: &Connection, mut run: RunRow) -> Result<RunRow, StoreErro
 pub(super) fn run(db: &Connection, id: &RunId) -> Result<RunRow, StoreError> {
     // one transaction: the columns and the journal belong together
     let db = db.unchecked_transaction().map_err(error)?;
-    let mut run = columns(&db, id)?;
-    run.journal = rows::journal(&db, id)?;
-    Ok(run)
+    whole(&db, id).map(|(run, _)| run)
 }
 
-/// One run without its journal.
-pub(super) fn columns(db: &Connection, id: &RunId) -> Result<RunRow, StoreError> {
+fn whole(db: &Connection, id: &RunId) -> Result<(RunRow, u32), StoreError> {
+    let (mut run, more) = columns(db, id)?;
+    run.journal = rows::journal(db, id)?;
+    if more & extras::BATCH != 0 {
+        run.batch = rows::batch(db, id)?;
+    }
+    Ok((run, more))
+}
+
+/// One run without its journal, and what else is stored of it.
+pub(super) fn columns(db: &Connection, id: &RunId) -> Result<(RunRow, u32), StoreError> {
     let sql = format!("SELECT {} FROM runs r JOIN events e ON e.id = r.event WHERE r.id = ?1", rows::RUN);
-    rows::first(db, &sql, [id.as_str()], rows::run)?.ok_or(StoreError::NotFound)
+    rows::first(db, &sql, [id.as_str()], rows::run_and_extras)?.ok_or(StoreError::NotFound)
 }
 
-/// All that belongs to a claimed run. Only its claim holder changes any of it.
+/// All that belongs to a claimed run. Only its claim holder changes any of it, and what
+/// others tell it meanwhile comes behind what is read here.
 pub(super) fn claimed(db: &Connection, claim: Claim) -> Result<Claimed, StoreError> {
-    let run = run(db, &claim.run)?;
-    let sql = format!("SELECT {} FROM events e WHERE e.id = ?1", rows::EVENT);
-    let event = rows::first(db, &sql, [run.event.as_str()], rows::event)?.ok_or(StoreError::NotFound)?;
+    let db = db.unchecked_transaction().map_err(error)?;
+    let (run, more) = whole(&db, &claim.run)?;
+    let one = |id: &EventId| {
+        let found = rows::first(&db, &rows::event_by_id(), [id.as_str()], rows::event)?;
+        found.ok_or(StoreError::NotFound)
+    };
+    let events = match run.batch.is_empty() {
+        true => vec![one(&run.event)?],
+        false => run.batch.iter().map(one).collect::<Result<_, _>>()?,
+    };
+    let mail = if more & extras::MAIL != 0 { rows::mail(&db, &claim.run)? } else { Vec::new() };
     Ok(Claimed {
         claim,
         function: run.function,
         deployment: run.deployment,
-        event,
+        events,
         created_at: run.created_at,
         journal: run.journal,
+        parent: run.parent,
+        mail,
     })
+}
+
+/// The runs that an event did not make.
+pub(super) fn skips(db: &Connection, event: &EventId) -> Result<Vec<Skip>, StoreError> {
+    let sql = "SELECT function, why, run, at FROM skips WHERE event = ?1 ORDER BY function";
+    rows::all(db, sql, [event.as_str()], rows::skip)
+}
+
+/// The paused functions.
+pub(super) fn paused(db: &Connection) -> Result<Vec<(FunctionId, Timestamp)>, StoreError> {
+    rows::all(db, "SELECT function, at FROM function_pauses ORDER BY function", [], |row| {
+        let function = FunctionId::new(row.get::<_, String>(0).map_err(error)?);
+        Ok((function, Timestamp::from_millis(row.get(1).map_err(error)?)))
+    })
+}
+
+/// The names and patterns that are watched for: a hop for each, not a walk.
+pub(super) const WATCHED: &str = "WITH RECURSIVE n (name) AS (SELECT min(name) FROM watches \
+     UNION ALL SELECT (SELECT min(name) FROM watches WHERE name > n.name) FROM n WHERE n.name IS NOT NULL) \
+     SELECT name FROM n WHERE name IS NOT NULL";
+
+/// What the writer has to know when it starts.
+pub(super) fn state(db: &Connection) -> Result<State, StoreError> {
+    let paused = paused(db)?.into_iter().map(|(function, _)| function);
+    let watched = rows::all(db, WATCHED, [], |row| row.get(0).map_err(error))?;
+    Ok(State::new(paused, first_alarm(db)?, Watched::of(watched)))
+}
+
+/// The earliest alarm.
+pub(super) fn first_alarm(db: &Connection) -> Result<Option<Timestamp>, StoreError> {
+    next_time(db, NEXT_ALARM, i64::MIN)
+}
+
+/// A run's next time after `now`.
+pub(super) const NEXT_READY: &str = "SELECT min(ready_at) FROM queue WHERE ready_at > ?1";
+
+/// An alarm's next time after `now`.
+pub(super) const NEXT_ALARM: &str = "SELECT min(at) FROM alarms WHERE at > ?1";
+
+fn next_time(db: &Connection, sql: &str, now: i64) -> Result<Option<Timestamp>, StoreError> {
+    let found = rows::first(db, sql, [now], |row| row.get::<_, Option<i64>>(0).map_err(error))?;
+    Ok(found.flatten().map(Timestamp::from_millis))
+}
+
+/// The next time at which a run is ready, a gate opens or an alarm rings.
+pub(super) fn next_due(
+    db: &Connection,
+    state: &State,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, StoreError> {
+    let ready = next_time(db, NEXT_READY, now.as_millis())?;
+    let alarm = if state.has_alarms() { next_time(db, NEXT_ALARM, now.as_millis())? } else { None };
+    let opening = state.next_opening(now).map(Timestamp::from_millis);
+    Ok([ready, alarm, opening].into_iter().flatten().min())
 }
 
 /// Events by filter, newest first.
@@ -146,8 +226,7 @@ pub(super) fn events(db: &Connection, filter: &EventFilter) -> Result<Vec<Event>
 
 /// One event, by its own id or by its sender's.
 pub(super) fn event(db: &Connection, id: &str) -> Result<Event, StoreError> {
-    let sql = format!("SELECT {} FROM events e WHERE e.id = ?1", rows::EVENT);
-    if let Some(event) = rows::first(db, &sql, [id], rows::event)? {
+    if let Some(event) = rows::first(db, &rows::event_by_id(), [id], rows::event)? {
         return Ok(event);
     }
     let sql = format!(

@@ -4,7 +4,8 @@ use crate::store::StoreError;
 use rusqlite::Connection;
 
 /// Migration `n` brings a database from version `n` to `n + 1`.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_first.sql")];
+pub(super) const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_flow.sql")];
 
 /// Brings the database to the newest version, each step in a transaction of its own.
 pub(super) fn migrate(db: &mut Connection) -> Result<(), StoreError> {

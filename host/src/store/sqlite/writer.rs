@@ -5,8 +5,8 @@
 //! Claims are answered between transactions, so that they only see what is durable.
 
 use super::error;
-use super::state::State;
 use crate::store::StoreError;
+use crate::store::state::{State, Watched};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
@@ -36,17 +36,21 @@ enum Job {
 #[derive(Clone)]
 pub(super) struct Writer {
     jobs: mpsc::Sender<Job>,
+    /// What somebody may watch for.
+    pub(super) watched: Watched,
 }
 
 impl Writer {
     /// Starts the thread on this connection.
     pub(super) fn start(db: Connection) -> Result<Self, StoreError> {
+        let state = super::reads::state(&db)?;
+        let watched = state.watched();
         let (jobs, waiting) = mpsc::channel(QUEUE);
         std::thread::Builder::new()
             .name("pawl-writer".into())
-            .spawn(move || write_all(&db, waiting))
+            .spawn(move || write_all(&db, state, waiting))
             .map_err(|e| StoreError::Unavailable(e.to_string()))?;
-        Ok(Self { jobs })
+        Ok(Self { jobs, watched })
     }
 
     /// Does `work` in the next transaction; `after` runs when that is durable, and
@@ -59,7 +63,7 @@ impl Writer {
         self.write_one(|db, state| in_savepoint(db, |db| work(db, state)), after).await
     }
 
-    /// The same for work that is a single statement, which is undone by itself.
+    /// The same for work that undoes itself: a single statement does.
     pub(super) async fn write_one<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection, &State) -> Result<T, StoreError> + Send + 'static,
@@ -103,8 +107,7 @@ impl Writer {
     }
 }
 
-fn write_all(db: &Connection, mut waiting: mpsc::Receiver<Job>) {
-    let mut state = State::default();
+fn write_all(db: &Connection, mut state: State, mut waiting: mpsc::Receiver<Job>) {
     while let Some(first) = waiting.blocking_recv() {
         let mut writes = Vec::new();
         let mut between = Vec::new();
@@ -145,7 +148,21 @@ fn still_open(db: &Connection) -> Result<&Connection, StoreError> {
     (!db.is_autocommit()).then_some(db).ok_or_else(undone)
 }
 
-fn in_savepoint<T>(
+/// A transaction of its own, for work between the others.
+pub(super) fn in_transaction<T>(
+    db: &Connection,
+    work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    run(db, "BEGIN IMMEDIATE")?;
+    let done = work(db).and_then(|done| run(db, "COMMIT").map(|()| done));
+    if done.is_err() && !db.is_autocommit() {
+        let _undone = run(db, "ROLLBACK");
+    }
+    done
+}
+
+/// Work that leaves nothing behind when it fails.
+pub(super) fn in_savepoint<T>(
     db: &Connection,
     work: impl FnOnce(&Connection) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {

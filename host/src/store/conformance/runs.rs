@@ -1,138 +1,24 @@
-//! What every store must do, as cases that each get an empty store.
+//! Events, runs, claims and journals, without terms.
 
 use super::*;
-use pawl_engine::event::SenderId;
-use pawl_engine::{Failure, Outcome, Payload, Span, StepKey, limits};
 
-/// The time at which a case begins.
-const T: i64 = 1_800_000_000_000;
-
-fn at(ms: i64) -> Timestamp {
-    Timestamp::from_millis(T + ms)
-}
-
-fn json(text: &str) -> Payload {
-    Payload::parse(text.into(), limits::EVENT_BYTES).expect("JSON")
-}
-
-/// A store with one deployment, and what cases do to it.
-struct Host {
-    store: Box<dyn Store>,
-    n: u32,
-}
-
-impl Host {
-    async fn new(store: Box<dyn Store>) -> Self {
-        let host = Self { store, n: 0 };
-        host.deploy("d", "file:a.wasm", 0).await;
-        host
-    }
-
-    async fn deploy(&self, id: &str, source: &str, ms: i64) {
-        let deploy = Deploy {
-            id: DeploymentId::new(id),
-            bytes: id.as_bytes().to_vec(),
-            manifests: Vec::new(),
-            source: source.into(),
-            at: at(ms),
-        };
-        self.store.deploy(deploy).await.expect("deploys");
-    }
-
-    fn accept_of(&mut self, sender: Option<&str>, functions: &[&str], ms: i64) -> Accept {
-        self.n += 1;
-        let n = self.n;
-        let event = Event {
-            id: EventId::new(format!("e{n:05}")),
-            name: "test/x".into(),
-            data: json(&format!("{{\"n\": {n}.50}}")),
-            user: None,
-            at: at(ms),
-            version: Some("v1".into()),
-            sender: sender.map(|id| SenderId { source: "stripe", id: id.into() }),
-            received_at: at(ms),
-        };
-        let run = |f: &&str| NewRun {
-            id: RunId::new(format!("r{n:05}-{f}")),
-            function: FunctionId::new(*f),
-            deployment: DeploymentId::new("d"),
-            created_at: at(ms),
-        };
-        Accept { event, runs: functions.iter().map(run).collect() }
-    }
-
-    async fn accept(&mut self, sender: Option<&str>, functions: &[&str], ms: i64) -> Accepted {
-        let accept = self.accept_of(sender, functions, ms);
-        self.store.accept(vec![accept]).await.expect("accepts").remove(0)
-    }
-
-    async fn claim(&self, ms: i64, max: usize, limits: &[(&str, u32)]) -> Vec<Claimed> {
-        let limits = limits.iter().map(|(f, n)| (FunctionId::new(*f), *n)).collect();
-        self.store.claim(Ask { now: at(ms), max, limits: Arc::new(limits) }).await.expect("claims")
-    }
-
-    async fn commit(&self, claim: &Claim, expect: u32, entries: Vec<Entry>) -> Result<(), StoreError> {
-        self.store.commit(claim, Commit { expect, entries, then: Then::Keep }).await
-    }
-
-    async fn park(&self, claim: &Claim, expect: u32, until: i64) {
-        let index = Index {
-            status: Status::Sleeping,
-            wake_at: Some(at(until)),
-            started_at: Some(at(1)),
-            ended_at: None,
-        };
-        let entries = vec![Entry::Parked { at: at(1), until: at(until), lines: 0 }];
-        let commit = Commit { expect, entries, then: Then::Release(index) };
-        self.store.commit(claim, commit).await.expect("parks");
-    }
-
-    async fn finish(&self, claim: &Claim, expect: u32, status: Status) {
-        let outcome = match status {
-            Status::Completed => Outcome::Completed(json("1")),
-            _ => Outcome::Failed(Failure::new("E", "m")),
-        };
-        let index = Index { status, wake_at: None, started_at: Some(at(1)), ended_at: Some(at(2)) };
-        let entries = vec![Entry::Finished { at: at(2), outcome }];
-        let commit = Commit { expect, entries, then: Then::Release(index) };
-        self.store.commit(claim, commit).await.expect("finishes");
-    }
-}
-
-fn ids(claimed: &[Claimed]) -> Vec<&str> {
-    claimed.iter().map(|c| c.claim.run.as_str()).collect()
-}
-
-fn started() -> Entry {
-    Entry::Started { at: at(1) }
-}
-
-/// Runs every case against stores that `make` gives, an empty one for each.
-pub(super) async fn check_all(make: impl AsyncFn() -> Box<dyn Store>) {
-    macro_rules! cases {
-        ($($case:ident),* $(,)?) => {$(
-            $case(Host::new(make().await).await).await;
-        )*};
-    }
-    cases![
-        an_accepted_event_reads_back_as_it_came,
-        a_known_sender_id_is_a_duplicate_for_31_days_and_stores_nothing,
-        many_events_are_accepted_together_or_not_at_all,
-        a_claim_is_exclusive_and_brings_event_and_journal,
-        runs_come_in_the_order_of_their_time,
-        a_parked_run_comes_back_at_its_time,
-        functions_take_turns,
-        a_function_at_its_limit_waits_and_others_do_not,
-        a_released_run_is_claimed_again,
-        a_seized_run_refuses_its_former_holder,
-        a_journal_grows_only_at_its_end,
-        a_finished_run_is_over,
-        runs_are_listed_by_filter_newest_first,
-        one_more_run_of_a_stored_event,
-        a_source_offers_its_last_deployment,
-        key_value_buckets_are_apart,
-    ];
-}
+cases![
+    an_accepted_event_reads_back_as_it_came,
+    a_known_sender_id_is_a_duplicate_for_31_days_and_stores_nothing,
+    many_events_are_accepted_together_or_not_at_all,
+    a_claim_is_exclusive_and_brings_event_and_journal,
+    runs_come_in_the_order_of_their_time,
+    a_parked_run_comes_back_at_its_time,
+    functions_take_turns,
+    a_released_run_is_claimed_again,
+    a_seized_run_refuses_its_former_holder,
+    a_journal_grows_only_at_its_end,
+    a_finished_run_is_over,
+    runs_are_listed_by_filter_newest_first,
+    one_more_run_of_a_stored_event,
+    a_source_offers_its_last_deployment,
+    key_value_buckets_are_apart,
+];
 
 async fn an_accepted_event_reads_back_as_it_came(mut h: Host) {
     let accepted = h.accept(Some("evt_1"), &["f", "g"], 0).await;
@@ -183,13 +69,13 @@ async fn many_events_are_accepted_together_or_not_at_all(mut h: Host) {
 
 async fn a_claim_is_exclusive_and_brings_event_and_journal(mut h: Host) {
     h.accept(None, &["f"], 0).await;
-    assert!(h.claim(-1, 9, &[]).await.is_empty(), "its time has not come");
-    let claimed = h.claim(0, 9, &[]).await;
+    assert!(h.claim(-1, 9).await.is_empty(), "its time has not come");
+    let claimed = h.claim(0, 9).await;
     assert_eq!(ids(&claimed), ["r00001-f"]);
-    assert_eq!(claimed[0].event.data.as_str(), "{\"n\": 1.50}");
+    assert_eq!(claimed[0].events[0].data.as_str(), "{\"n\": 1.50}");
     assert_eq!((claimed[0].deployment.as_str(), claimed[0].created_at), ("d", at(0)));
     assert!(claimed[0].journal.is_empty());
-    assert!(h.claim(99, 9, &[]).await.is_empty(), "it is taken");
+    assert!(h.claim(99, 9).await.is_empty(), "it is taken");
     let shown = h.store.run(&claimed[0].claim.run).await.expect("found");
     assert_eq!(shown.index.status, Status::Running, "people see that it runs");
     let running = RunFilter { status: Some(Status::Running), limit: 9, ..RunFilter::default() };
@@ -201,21 +87,21 @@ async fn runs_come_in_the_order_of_their_time(mut h: Host) {
         h.accept(None, &["f"], ms).await;
     }
     assert_eq!(h.store.next_due(at(3)).await.expect("known"), Some(at(4)));
-    assert_eq!(ids(&h.claim(9, 2, &[]).await), ["r00002-f", "r00004-f"]);
+    assert_eq!(ids(&h.claim(9, 2).await), ["r00002-f", "r00004-f"]);
     h.accept(None, &["f"], 1).await;
-    assert_eq!(ids(&h.claim(9, 9, &[]).await), ["r00005-f", "r00003-f", "r00001-f"]);
+    assert_eq!(ids(&h.claim(9, 9).await), ["r00005-f", "r00003-f", "r00001-f"]);
 }
 
 async fn a_parked_run_comes_back_at_its_time(mut h: Host) {
     h.accept(None, &["f"], 0).await;
-    let claimed = h.claim(0, 1, &[]).await.remove(0);
+    let claimed = h.claim(0, 1).await.remove(0);
     h.commit(&claimed.claim, 0, vec![started()]).await.expect("commits");
     h.park(&claimed.claim, 1, 100).await;
     assert_eq!(h.store.next_due(at(1)).await.expect("known"), Some(at(100)));
-    assert!(h.claim(99, 9, &[]).await.is_empty());
+    assert!(h.claim(99, 9).await.is_empty());
     let run = h.store.run(&claimed.claim.run).await.expect("found");
     assert_eq!((run.index.status, run.index.wake_at), (Status::Sleeping, Some(at(100))));
-    let back = h.claim(100, 9, &[]).await.remove(0);
+    let back = h.claim(100, 9).await.remove(0);
     assert_eq!(back.journal, [started(), Entry::Parked { at: at(1), until: at(100), lines: 0 }]);
     assert!(back.claim.fence > claimed.claim.fence);
     let refused = h.commit(&claimed.claim, 2, vec![started()]).await;
@@ -227,40 +113,26 @@ async fn functions_take_turns(mut h: Host) {
         h.accept(None, &["f"], 0).await;
     }
     h.accept(None, &["g", "h"], 1).await;
-    let claimed = h.claim(9, 3, &[]).await;
+    let claimed = h.claim(9, 3).await;
     let functions: std::collections::BTreeSet<_> = claimed.iter().map(|c| c.function.as_str()).collect();
     assert_eq!(functions.len(), 3, "a busy function does not go first with all of its runs");
-}
-
-async fn a_function_at_its_limit_waits_and_others_do_not(mut h: Host) {
-    for _ in 0..4 {
-        h.accept(None, &["f", "g"], 0).await;
-    }
-    let claimed = h.claim(9, 99, &[("f", 2)]).await;
-    let of = |f: &str| claimed.iter().filter(|c| c.function.as_str() == f).count();
-    assert_eq!((of("f"), of("g")), (2, 4));
-    assert!(h.claim(9, 99, &[("f", 2)]).await.is_empty());
-    let f = claimed.iter().find(|c| c.function.as_str() == "f").expect("one");
-    h.commit(&f.claim, 0, vec![started()]).await.expect("commits");
-    h.park(&f.claim, 1, 100).await;
-    assert_eq!(h.claim(9, 99, &[("f", 2)]).await.len(), 1, "a sleeping run leaves its place");
 }
 
 async fn a_released_run_is_claimed_again(mut h: Host) {
     h.accept(None, &["f"], 0).await;
     h.accept(None, &["f"], 1).await;
-    let claimed = h.claim(9, 9, &[]).await;
+    let claimed = h.claim(9, 9).await;
     h.commit(&claimed[0].claim, 0, vec![started()]).await.expect("commits");
     h.store.release(&claimed[0].claim).await;
     assert!(!claimed[0].claim.revoked.is_cancelled(), "nobody took it: its holder gave it back");
-    let again = h.claim(9, 9, &[]).await;
+    let again = h.claim(9, 9).await;
     assert_eq!(ids(&again), ["r00001-f"]);
     assert_eq!(again[0].journal, [started()]);
 }
 
 async fn a_seized_run_refuses_its_former_holder(mut h: Host) {
     h.accept(None, &["f"], 0).await;
-    let first = h.claim(0, 1, &[]).await.remove(0);
+    let first = h.claim(0, 1).await.remove(0);
     let second = h.store.seize(&first.claim.run).await.expect("seizes").expect("not over");
     assert!(first.claim.revoked.is_cancelled() && !second.claim.revoked.is_cancelled());
     assert_eq!(h.commit(&first.claim, 0, vec![started()]).await, Err(StoreError::Fenced));
@@ -274,7 +146,7 @@ async fn a_seized_run_refuses_its_former_holder(mut h: Host) {
 
 async fn a_journal_grows_only_at_its_end(mut h: Host) {
     h.accept(None, &["f"], 0).await;
-    let claim = h.claim(0, 1, &[]).await.remove(0).claim;
+    let claim = h.claim(0, 1).await.remove(0).claim;
     h.commit(&claim, 0, vec![started()]).await.expect("commits");
     assert_eq!(h.commit(&claim, 0, vec![started()]).await, Err(StoreError::Conflict));
     let step = StepKey::new("a", 2).expect("a key");
@@ -286,10 +158,10 @@ async fn a_journal_grows_only_at_its_end(mut h: Host) {
 
 async fn a_finished_run_is_over(mut h: Host) {
     h.accept(None, &["f"], 0).await;
-    let claim = h.claim(0, 1, &[]).await.remove(0).claim;
+    let claim = h.claim(0, 1).await.remove(0).claim;
     h.commit(&claim, 0, vec![started()]).await.expect("commits");
     h.finish(&claim, 1, Status::Completed).await;
-    assert!(h.claim(999, 9, &[]).await.is_empty());
+    assert!(h.claim(999, 9).await.is_empty());
     assert_eq!(h.store.next_due(at(-1)).await.expect("known"), None);
     let run = h.store.run(&claim.run).await.expect("found");
     assert_eq!(
@@ -302,7 +174,7 @@ async fn runs_are_listed_by_filter_newest_first(mut h: Host) {
     for _ in 0..3 {
         h.accept(None, &["f", "g"], 0).await;
     }
-    let claim = h.claim(0, 1, &[]).await.remove(0).claim;
+    let claim = h.claim(0, 1).await.remove(0).claim;
     h.commit(&claim, 0, vec![started()]).await.expect("commits");
     h.finish(&claim, 1, Status::Completed).await;
     let list = async |filter: RunFilter| {
@@ -318,6 +190,8 @@ async fn runs_are_listed_by_filter_newest_first(mut h: Host) {
     assert_eq!(list(older).await.len(), 2);
     let event = RunFilter { event: Some(EventId::new("e00002")), ..RunFilter::default() };
     assert_eq!(list(event).await.len(), 2);
+    let since = RunFilter { since: Some(RunId::new("r00002-g")), ..RunFilter::default() };
+    assert_eq!(list(since).await.len(), 3, "that one and newer ones");
     let completed = RunFilter { status: Some(Status::Completed), ..RunFilter::default() };
     assert_eq!(list(completed).await, std::slice::from_ref(&claim.run));
     let queued = RunFilter { status: Some(Status::Queued), ..RunFilter::default() };
@@ -329,15 +203,19 @@ async fn runs_are_listed_by_filter_newest_first(mut h: Host) {
 
 async fn one_more_run_of_a_stored_event(mut h: Host) {
     h.accept(None, &[], 0).await;
-    let run = NewRun {
-        id: RunId::new("again"),
-        function: FunctionId::new("f"),
-        deployment: DeploymentId::new("d"),
-        created_at: at(5),
-    };
-    h.store.start(&EventId::new("e00001"), run.clone()).await.expect("starts");
-    h.store.start(&EventId::new("e9"), run).await.expect_err("no such event");
-    assert_eq!(ids(&h.claim(5, 9, &[]).await), ["again"]);
+    h.accept(None, &[], 0).await;
+    let run = NewRun { id: RunId::new("again"), ..h.run_of("f", 5, plain("f")) };
+    h.store.start(&[EventId::new("e00001")], run.clone()).await.expect("starts");
+    h.store.start(&[EventId::new("e9")], run.clone()).await.expect_err("no such event");
+    h.store.start(&[], run.clone()).await.expect_err("no event");
+    let both = [EventId::new("e00002"), EventId::new("e00001")];
+    h.store.start(&both, NewRun { id: RunId::new("both"), ..run }).await.expect("starts");
+    let claimed = h.claim(5, 9).await;
+    assert_eq!(ids(&claimed), ["again", "both"]);
+    let events: Vec<_> = claimed[1].events.iter().map(|e| e.id.as_str()).collect();
+    assert_eq!(events, ["e00002", "e00001"], "in their order");
+    let row = h.store.run(&RunId::new("both")).await.expect("found");
+    assert_eq!((row.event.as_str(), row.batch.as_slice()), ("e00002", &both[..]));
 }
 
 async fn a_source_offers_its_last_deployment(h: Host) {
