@@ -6,11 +6,13 @@ use crate::catalog::watch::Watch;
 use crate::config::{Config, StoreKind};
 use crate::http::{Http, Server, router};
 use crate::intake::Intake;
+use crate::operator::Operator;
 use crate::runtime::Runtime;
+use crate::schedule::Clockwork;
 use crate::store::Store;
 use crate::store::memory::Memory;
 use crate::store::sqlite::Sqlite;
-use crate::worker::Worker;
+use crate::worker::{Sandbox, Worker};
 use anyhow::Context;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -51,19 +53,29 @@ pub async fn run(
     catalog.tell_grants();
 
     let wake = Arc::new(Notify::new());
-    let intake = Intake::new(store.clone(), catalog.clone(), wake.clone());
+    let functions = catalog.clone();
+    let intake = Intake::new(store.clone(), Arc::new(move || functions.snapshot()), wake.clone());
+    let operator = Operator {
+        store: store.clone(),
+        catalog: catalog.clone(),
+        runtime: runtime.clone(),
+        intake: intake.clone(),
+    };
     let http = Http {
         mode: config.mode,
         store: store.clone(),
         catalog: catalog.clone(),
-        intake,
+        intake: intake.clone(),
+        operator,
         event_keys: config.event_keys.into(),
         signing_keys: config.signing_keys.into(),
         stripe_secrets: config.stripe_secrets.into(),
         last_ready: Arc::default(),
     };
-    let worker =
-        Worker { store, runtime, catalog: catalog.clone(), wake, retry_interval: config.retry_interval };
+    let slots = runtime.slots();
+    let guests = Arc::new(Sandbox { runtime, catalog: catalog.clone() });
+    let clockwork = Clockwork::new(store.clone(), catalog.clone(), intake.clone());
+    let worker = Worker::new(store, guests, intake, wake, slots, config.retry_interval);
 
     let addr = server.addr();
     let addr_file = config.data.join(ADDR_FILE);
@@ -71,6 +83,7 @@ pub async fn run(
     tracing::info!(%addr, mode = ?config.mode, "listening");
     let working = CancellationToken::new();
     let watching = tokio::spawn(watch.run(end.clone()));
+    let mut ticking = tokio::spawn(clockwork.run(end.clone()));
     let mut worker = tokio::spawn(worker.run(working.clone()));
     listening(addr, &catalog);
     let serving = server.run(router(http), end.clone());
@@ -82,6 +95,10 @@ pub async fn run(
             ended.context("the worker broke")?;
             anyhow::bail!("the worker ended by itself");
         }
+        broke = broken(&mut ticking) => {
+            end.cancel();
+            return Err(broke).context("the clockwork broke");
+        }
     }
     // requests are over and nothing new is acknowledged: runs go on for a while, and
     // what is cut off then goes on at the next start
@@ -91,6 +108,14 @@ pub async fn run(
     let _gone = std::fs::remove_file(addr_file);
     tracing::info!("stopped; everything acknowledged is kept");
     Ok(())
+}
+
+/// Why a task broke; one that ends as it should is waited for, for ever.
+async fn broken(task: &mut tokio::task::JoinHandle<()>) -> tokio::task::JoinError {
+    match task.await {
+        Err(broke) => broke,
+        Ok(()) => std::future::pending().await,
+    }
 }
 
 /// Makes the data folder for its owner alone: it holds people's data, and compiled code

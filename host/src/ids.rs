@@ -25,3 +25,9 @@ pub fn event(now: Timestamp) -> EventId {
 pub fn run(now: Timestamp) -> RunId {
     RunId::new(next(now))
 }
+
+/// The first id that a run of this time could have: what was made earlier is before it.
+pub fn first_at(at: Timestamp) -> RunId {
+    let ms = u64::try_from(at.as_millis()).unwrap_or(0);
+    RunId::new(Ulid::from_parts(ms, 0).to_string())
+}

@@ -1,128 +1,182 @@
 //! Events in: matched against the functions there are, stored with their runs, and
-//! only then acknowledged. Also what operators do to runs.
+//! only then acknowledged. Also what the host itself tells of runs, and calls of functions
+//! by functions.
 
-use crate::catalog::{Catalog, Snapshot};
-use crate::store::{Accept, Accepted, Commit, NewRun, RunRow, Store, StoreError, Then};
+mod over;
+
+pub use over::Over;
+
+use crate::catalog::{Offer, Snapshot};
+use crate::store::{Accept, Accepted, Claimed, Keep, NewRun, Parent, Store, StoreError};
 use crate::{clock, ids};
-use pawl_engine::replay::cancel;
-use pawl_engine::{Event, NewEvent, RunId, Timestamp, trigger};
+use pawl_engine::event::SenderId;
+use pawl_engine::expr::Vars;
+use pawl_engine::flow::{Rules, Terms};
+use pawl_engine::replay::Invocation;
+use pawl_engine::{Event, EventId, FunctionId, NewEvent, RunId, Span, Timestamp, trigger};
+use std::cell::OnceCell;
 use std::sync::Arc;
 use tokio::sync::Notify;
+
+/// The event that an invoked function gets.
+const INVOKED: &str = "inngest/function.invoked";
+
+/// The event that a schedule gives.
+const SCHEDULED: &str = "inngest/scheduled.timer";
+
+/// The functions at this moment.
+pub type Functions = Arc<dyn Fn() -> Arc<Snapshot> + Send + Sync>;
 
 /// The way in.
 #[derive(Clone)]
 pub struct Intake {
     store: Arc<dyn Store>,
-    catalog: Arc<Catalog>,
+    functions: Functions,
     /// Tells the worker that there is something to do.
     wake: Arc<Notify>,
 }
 
-/// Why an operator's wish was not done.
-#[derive(Debug, thiserror::Error)]
-pub enum Refused {
-    /// The run is over.
-    #[error("the run has ended already; `pawl runs rerun ID` starts another for the same event")]
-    Ended,
-    /// The function is not there any more.
-    #[error("function `{0}` is not deployed any more")]
-    NoFunction(String),
-    /// The store did not take it.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+/// An event as expressions see it: made when the first of them wants to.
+struct Seen<'a> {
+    event: &'a Event,
+    vars: OnceCell<Vars>,
 }
 
-/// The event with the runs that it starts, on the newest deployment of each function.
-fn plan(event: Event, snapshot: &Snapshot, now: Timestamp) -> Accept {
-    let started = snapshot.functions.values().filter(|offer| trigger::starts(&offer.manifest, &event.name));
-    let run = |offer: &crate::catalog::Offer| NewRun {
+impl Seen<'_> {
+    fn vars(&self) -> &Vars {
+        self.vars.get_or_init(|| Vars::new(&self.event.to_value()))
+    }
+}
+
+/// A run of the function for this event.
+pub fn new_run(offer: &Offer, terms: Terms, created_at: Timestamp, now: Timestamp) -> NewRun {
+    NewRun {
         id: ids::run(now),
         function: offer.manifest.id.clone(),
         deployment: offer.deployment.clone(),
-        // an event of the future starts its runs then
-        created_at: now.max(event.at),
-    };
-    let runs = started.map(run).collect();
-    Accept { event, runs }
+        created_at,
+        terms,
+        parent: None,
+        journal: Vec::new(),
+    }
+}
+
+/// The terms of a run of this function for this event.
+pub fn terms(offer: &Offer, event: &Event) -> Terms {
+    terms_of(offer, &Seen { event, vars: OnceCell::new() })
+}
+
+fn terms_of(offer: &Offer, seen: &Seen<'_>) -> Terms {
+    if offer.manifest.flow.is_default() {
+        return Terms::plain(offer.manifest.id.clone());
+    }
+    Terms::of(&offer.manifest, seen.event, seen.vars())
 }
 
 /// Does the work to its end, also when who asked for it has gone: what begins with a
 /// commit must not stop between that and what follows from it.
-async fn to_the_end<T: Send + 'static>(
+pub async fn to_the_end<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, StoreError> {
     tokio::spawn(work).await.map_err(|e| StoreError::Unavailable(format!("the work broke: {e}")))
 }
 
 impl Intake {
-    /// A way into this store.
-    pub fn new(store: Arc<dyn Store>, catalog: Arc<Catalog>, wake: Arc<Notify>) -> Self {
-        Self { store, catalog, wake }
+    /// A way into this store, to these functions.
+    pub fn new(store: Arc<dyn Store>, functions: Functions, wake: Arc<Notify>) -> Self {
+        Self { store, functions, wake }
     }
 
     /// Accepts events, all or none; durable when it returns.
     pub async fn accept(&self, events: Vec<NewEvent>) -> Result<Vec<Accepted>, StoreError> {
         let this = self.clone();
-        to_the_end(async move { this.accept_now(events).await }).await?
+        to_the_end(async move {
+            let now = clock::now();
+            let accepts =
+                events.into_iter().map(|e| this.plan(e.accept(ids::event(now), now), now)).collect();
+            let accepted = this.store.accept(accepts).await?;
+            this.wake.notify_one();
+            Ok(accepted)
+        })
+        .await?
     }
 
-    /// Ends a run. An attempt that is under way is dropped, and writes nothing more.
-    pub async fn cancel(&self, run: &RunId, reason: &'static str) -> Result<RunRow, Refused> {
-        let (this, run) = (self.clone(), run.clone());
-        to_the_end(async move { this.cancel_now(&run, reason).await }).await?
+    /// The event with the runs that it starts, on the newest deployment of each function.
+    pub fn plan(&self, event: Event, now: Timestamp) -> Accept {
+        let snapshot = (self.functions)();
+        let seen = Seen { event: &event, vars: OnceCell::new() };
+        let started =
+            snapshot.functions.values().filter(|o| trigger::starts(&o.manifest, &event.name, || seen.vars()));
+        // an event of the future starts its runs then
+        let at = now.max(event.at);
+        let runs = started.map(|offer| new_run(offer, terms_of(offer, &seen), at, now)).collect();
+        Accept { event, runs, keep: Keep::Always }
     }
 
-    /// Another run of the same event, on the function's newest deployment.
-    pub async fn rerun(&self, run: &RunId) -> Result<RunRow, Refused> {
-        let (this, run) = (self.clone(), run.clone());
-        to_the_end(async move { this.rerun_now(&run).await }).await?
-    }
-
-    async fn accept_now(&self, events: Vec<NewEvent>) -> Result<Vec<Accepted>, StoreError> {
+    /// Accepts a schedule's tick for one function. Once: a tick that is known is nothing new.
+    pub async fn tick(
+        &self,
+        function: &FunctionId,
+        schedule: &str,
+        tick: Timestamp,
+        delay: Span,
+    ) -> Result<(), StoreError> {
         let now = clock::now();
-        let snapshot = self.catalog.snapshot();
-        let accepts =
-            events.into_iter().map(|e| plan(e.accept(ids::event(now), now), &snapshot, now)).collect();
-        let accepted = self.store.accept(accepts).await?;
+        let snapshot = (self.functions)();
+        let Some(offer) = snapshot.functions.get(function) else { return Ok(()) };
+        let event = over::tick_event(function, schedule, tick, tick + delay).accept(ids::event(now), now);
+        let run = new_run(offer, terms(offer, &event), now.max(tick + delay), now);
+        self.store.accept(vec![Accept { event, runs: vec![run], keep: Keep::Always }]).await?;
         self.wake.notify_one();
-        Ok(accepted)
+        Ok(())
     }
 
-    async fn cancel_now(&self, run: &RunId, reason: &str) -> Result<RunRow, Refused> {
-        let claimed = self.store.seize(run).await?.ok_or(Refused::Ended)?;
-        let done = async {
-            let (entry, index) =
-                cancel(claimed.created_at, &claimed.journal, reason, clock::now()).ok_or(Refused::Ended)?;
-            let expect = u32::try_from(claimed.journal.len()).unwrap_or(u32::MAX);
-            let commit = Commit { expect, entries: vec![entry], then: Then::Release(index) };
-            self.store.commit(&claimed.claim, commit).await?;
-            Ok(self.store.run(run).await?)
+    /// The run that a step of another one invokes. `None`: the function has gone since.
+    pub fn invocation(
+        &self,
+        event: EventId,
+        run: RunId,
+        call: Invocation,
+        parent: Parent,
+        now: Timestamp,
+    ) -> Option<Accept> {
+        let snapshot = (self.functions)();
+        let offer = snapshot.functions.get(&call.function)?;
+        let sender = Some(SenderId { source: "pawl", id: format!("{}:{}", parent.run, parent.step) });
+        let new = NewEvent {
+            name: INVOKED.into(),
+            data: call.data,
+            user: call.user,
+            at: None,
+            version: None,
+            sender,
         };
-        let done = done.await;
-        if done.is_err() {
-            self.store.release(&claimed.claim).await;
-        }
-        self.wake.notify_one();
-        done
+        let event = new.accept(event, now);
+        let run = NewRun {
+            id: run,
+            parent: Some(parent),
+            ..new_run(offer, terms(offer, &event).again(), now, now)
+        };
+        Some(Accept { event, runs: vec![run], keep: Keep::Always })
     }
 
-    async fn rerun_now(&self, run: &RunId) -> Result<RunRow, Refused> {
-        let old = self.store.run(run).await?;
-        let snapshot = self.catalog.snapshot();
-        let offer = snapshot
-            .functions
-            .get(&old.function)
-            .ok_or_else(|| Refused::NoFunction(old.function.to_string()))?;
-        let now = clock::now();
-        let new = NewRun {
-            id: ids::run(now),
-            function: old.function.clone(),
-            deployment: offer.deployment.clone(),
-            created_at: now,
-        };
-        let id = new.id.clone();
-        self.store.start(&old.event, new).await?;
+    /// Whether there is such a function.
+    pub fn knows(&self, function: &FunctionId) -> bool {
+        (self.functions)().functions.contains_key(function)
+    }
+
+    /// The gates' rules as they are now.
+    pub fn rules(&self) -> Arc<Rules> {
+        (self.functions)().rules.clone()
+    }
+
+    /// Tells the worker that there is something to do.
+    pub fn wake(&self) {
         self.wake.notify_one();
-        Ok(self.store.run(&id).await?)
+    }
+
+    /// Cancels a run that the caller has claimed.
+    pub async fn end_claimed(&self, claimed: &Claimed, reason: &str) -> Result<(), StoreError> {
+        over::end_claimed(self, claimed, reason).await
     }
 }

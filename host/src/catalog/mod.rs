@@ -8,11 +8,12 @@ use crate::runtime::{Grant, LoadError, Plugin, Runtime, digest};
 use crate::store::{Deploy, Deployment, Source, Store, StoreError};
 use crate::{clock, store};
 use arc_swap::ArcSwap;
+use pawl_engine::flow::{self, Rules};
 use pawl_engine::{DeploymentId, FunctionId, Manifest};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 /// Plugins kept ready. Beyond it those that are not offered any more are dropped,
 /// and come back from the compiled cache when an old run needs them.
@@ -23,9 +24,9 @@ const READY: usize = 256;
 pub struct Snapshot {
     /// By id.
     pub functions: BTreeMap<FunctionId, Offer>,
-    /// How many runs of a function may execute at once; also of functions that are not
-    /// offered any more and have runs to finish.
-    pub limits: Arc<BTreeMap<FunctionId, u32>>,
+    /// The rules of gates; also of functions that are not offered any more and have runs
+    /// to finish.
+    pub rules: Arc<Rules>,
     /// All deployments, newest first.
     pub deployments: Vec<Deployment>,
     /// What each source offers.
@@ -105,6 +106,8 @@ pub struct Catalog {
     loading: Semaphore,
     /// What there was at the start has been told; from then on each deployment is.
     is_told: AtomicBool,
+    /// Told when the functions have changed.
+    changed: Notify,
 }
 
 impl Catalog {
@@ -123,6 +126,7 @@ impl Catalog {
             deploying: Semaphore::new(1),
             loading: Semaphore::new(1),
             is_told: AtomicBool::new(false),
+            changed: Notify::new(),
         });
         catalog.refresh().await?;
         Ok(catalog)
@@ -131,6 +135,11 @@ impl Catalog {
     /// The functions now.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshot.load_full()
+    }
+
+    /// Comes back when the functions have changed since it was called.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
     }
 
     /// What this function may reach.
@@ -267,16 +276,17 @@ impl Catalog {
                 functions.insert(manifest.id.clone(), offer);
             }
         }
-        let limits = Arc::new(limits(&deployments, &functions));
+        let rules = Arc::new(rules(&deployments, &functions));
         self.snapshot.rcu(|old| {
             Arc::new(Snapshot {
                 functions: functions.clone(),
-                limits: limits.clone(),
+                rules: rules.clone(),
                 deployments: deployments.clone(),
                 sources: sources.clone(),
                 problems: old.problems.clone(),
             })
         });
+        self.changed.notify_one();
         Ok(())
     }
 
@@ -290,7 +300,7 @@ impl Catalog {
             change(&mut problems);
             Arc::new(Snapshot {
                 functions: old.functions.clone(),
-                limits: old.limits.clone(),
+                rules: old.rules.clone(),
                 deployments: old.deployments.clone(),
                 sources: old.sources.clone(),
                 problems,
@@ -340,12 +350,12 @@ impl Catalog {
     }
 }
 
-/// Each function's limit: as it is offered, else as its newest deployment has it.
-fn limits(deployments: &[Deployment], functions: &BTreeMap<FunctionId, Offer>) -> BTreeMap<FunctionId, u32> {
+/// Each function's rules: as it is offered, else as its newest deployment has it.
+fn rules(deployments: &[Deployment], functions: &BTreeMap<FunctionId, Offer>) -> Rules {
     let oldest_first = deployments.iter().rev().flat_map(|d| &d.manifests);
     let offered = functions.values().map(|offer| &offer.manifest);
-    let newest: BTreeMap<_, _> = oldest_first.chain(offered).map(|m| (m.id.clone(), m.concurrency)).collect();
-    newest.into_iter().filter_map(|(id, limit)| Some((id, limit?))).collect()
+    let newest: BTreeMap<_, _> = oldest_first.chain(offered).map(|m| (&m.id, m)).collect();
+    newest.into_iter().map(|(id, m)| (id.clone(), flow::rules(m))).filter(|(_, r)| !r.is_empty()).collect()
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StoreError> {

@@ -1,13 +1,40 @@
 //! `pawl functions` and `pawl deploy`.
 
 use super::print;
-use super::remote::Remote;
+use super::remote::{Remote, encoded};
 use anyhow::Context;
 use reqwest::Method;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct ListArgs {
+pub(super) struct Args {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Begin and take up no run of the function until it is resumed
+    Pause(OneArgs),
+    /// Let the function's runs go on
+    Resume(OneArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct OneArgs {
+    /// The function's id
+    id: String,
+    #[command(flatten)]
+    remote: Remote,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct ListArgs {
     #[command(flatten)]
     remote: Remote,
     /// Print JSON
@@ -27,7 +54,28 @@ pub(super) struct DeployArgs {
     json: bool,
 }
 
-pub(super) async fn list(args: ListArgs) -> anyhow::Result<()> {
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    match args.verb {
+        None => list(args.list).await,
+        Some(Verb::Pause(args)) => steer(&args, "pause", "paused").await,
+        Some(Verb::Resume(args)) => steer(&args, "resume", "resumed").await,
+    }
+}
+
+async fn steer(args: &OneArgs, verb: &str, done: &str) -> anyhow::Result<()> {
+    let path = format!("/v1/functions/{}/{verb}", encoded(&args.id));
+    let found = args.remote.send(Method::POST, &path, None).await?;
+    if args.json {
+        print::json(&found["data"]);
+    } else if found["data"]["changed"] == true {
+        anstream::println!("{} is {done}", args.id);
+    } else {
+        anstream::println!("{} was {done} before", args.id);
+    }
+    Ok(())
+}
+
+async fn list(args: ListArgs) -> anyhow::Result<()> {
     let found = args.remote.get("/v1/functions").await?;
     if args.json {
         print::json(&found["data"]);
@@ -37,10 +85,12 @@ pub(super) async fn list(args: ListArgs) -> anyhow::Result<()> {
     let row = |f: &serde_json::Value| {
         let deployment = print::text(&f["deployment"]).chars().take(12).collect();
         let limit = f["concurrency"].as_u64().map_or("-".into(), |n| n.to_string());
-        vec![print::text(&f["id"]), print::triggers_short(f), f["retries"].to_string(), limit, deployment]
+        let state = if f["paused_since"].is_null() { "" } else { "Paused" };
+        let (id, on) = (print::text(&f["id"]), print::triggers_short(f));
+        vec![id, on, f["retries"].to_string(), limit, deployment, state.into()]
     };
     let rows: Vec<_> = functions.iter().map(row).collect();
-    print::table(&["FUNCTION", "EVENTS", "RETRIES", "AT ONCE", "DEPLOYMENT"], &rows);
+    print::table(&["FUNCTION", "STARTED BY", "RETRIES", "AT ONCE", "DEPLOYMENT", "STATUS"], &rows);
     functions.iter().for_each(tell_refused);
     let problems = args.remote.get("/v1/deployments").await?;
     for problem in problems["metadata"]["problems"].as_array().into_iter().flatten() {

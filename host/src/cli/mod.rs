@@ -61,8 +61,12 @@ enum Command {
     /// List, show and steer the runs of a running host
     #[command(subcommand)]
     Runs(runs::Verb),
-    /// List the functions of a running host
-    Functions(functions::ListArgs),
+    /// List the functions of a running host, pause and resume them
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Examples:\n  pawl functions\n  pawl functions pause ship-order      its runs wait; events go on making runs"
+    )]
+    Functions(functions::Args),
     /// List the events of a running host, or show one
     #[command(
         after_help = "Examples:\n  pawl events --name stripe/checkout.session.completed\n  pawl events evt_1Abc…"
@@ -103,7 +107,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Deploy(args) => functions::deploy(args).await?,
         Command::Send(args) => events::send(args).await?,
         Command::Runs(verb) => return runs::run(verb).await,
-        Command::Functions(args) => functions::list(args).await?,
+        Command::Functions(args) => functions::run(args).await?,
         Command::Events(args) => events::list(args).await?,
         Command::Doctor(args) => return doctor::run(args).await,
     }

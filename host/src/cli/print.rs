@@ -80,26 +80,34 @@ fn status_style(word: &str) -> Style {
     match Status::parse(word) {
         Some(Status::Completed) => GOOD,
         Some(Status::Failed) => BAD,
-        Some(Status::Queued | Status::Running | Status::Sleeping) => BUSY,
+        Some(Status::Queued | Status::Running | Status::Sleeping | Status::Paused) => BUSY,
         Some(Status::Cancelled) | None => FAINT,
     }
 }
 
 /// A function's triggers in a line.
 pub(super) fn triggers(manifest: &Value) -> String {
-    let events = manifest["triggers"].as_array().into_iter().flatten();
-    let names: Vec<_> = events.map(|t| text(&t["event"])).collect();
-    if names.is_empty() { "no event".into() } else { names.join(", ") }
+    let all: Vec<_> = manifest["triggers"].as_array().into_iter().flatten().map(trigger).collect();
+    if all.is_empty() { "invocation".into() } else { all.join(", ") }
+}
+
+fn trigger(trigger: &Value) -> String {
+    let filter = match &trigger["if"] {
+        Value::Null => String::new(),
+        filter => format!(" if {}", text(filter)),
+    };
+    match &trigger["cron"] {
+        Value::Null => format!("{}{filter}", text(&trigger["event"])),
+        cron => format!("cron {}", text(cron)),
+    }
 }
 
 /// The same for a column: the first, and how many more.
 pub(super) fn triggers_short(manifest: &Value) -> String {
-    let events = manifest["triggers"].as_array().map_or(0, Vec::len);
-    let first = text(&manifest["triggers"][0]["event"]);
-    match events {
-        0 => "no event".into(),
-        1 => first,
-        n => format!("{first}, {} more", n - 1),
+    match manifest["triggers"].as_array().map_or(&[][..], |all| all) {
+        [] => "invocation".into(),
+        [one] => trigger(one),
+        [first, rest @ ..] => format!("{}, {} more", trigger(first), rest.len()),
     }
 }
 
@@ -149,7 +157,10 @@ fn step_row(step: &Value) -> Vec<String> {
     let output = &step["output"];
     vec![
         format!("  {}", text(&step["id"])),
-        text(&step["op"]),
+        match &step["about"] {
+            Value::Null => text(&step["op"]),
+            about => format!("{} {}", text(&step["op"]), short(&text(about), 40)),
+        },
         text(&step["status"]),
         if tries == 0 { String::new() } else { tries.to_string() },
         until.unwrap_or_else(|| took(&step["started_at"], &step["ended_at"])),

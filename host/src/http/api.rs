@@ -66,7 +66,10 @@ pub(super) async fn events(
 /// `GET /v1/events/{id}`, by our id or by its sender's.
 pub(super) async fn event(State(http): State<Http>, Id(id): Id) -> Result<Response, ApiError> {
     let event = http.store.event(&id).await.map_err(ApiError::about("event"))?;
-    Ok(data(EventView::from(event)))
+    let skipped = http.store.skips(&event.id).await?;
+    let mut view = EventView::from(event);
+    view.skipped = skipped.iter().map(views::skip).collect();
+    Ok(data(view))
 }
 
 /// `GET /v1/events/{id}/runs`.
@@ -111,9 +114,12 @@ pub(super) async fn run(State(http): State<Http>, Id(id): Id) -> Result<Response
 }
 
 /// `GET /v1/functions`.
-pub(super) async fn functions(State(http): State<Http>) -> Response {
+pub(super) async fn functions(State(http): State<Http>) -> Result<Response, ApiError> {
     let snapshot = http.catalog.snapshot();
-    data(snapshot.functions.values().map(views::offer).collect::<Vec<_>>())
+    let paused = http.store.paused().await?;
+    let since = |id: &FunctionId| paused.iter().find(|(function, _)| function == id).map(|(_, at)| *at);
+    let offers = snapshot.functions.values().map(|offer| views::offer(offer, since(&offer.manifest.id)));
+    Ok(data(offers.collect::<Vec<_>>()))
 }
 
 /// `GET /v1/deployments`, with what could not be deployed.

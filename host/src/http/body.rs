@@ -13,6 +13,9 @@ pub(super) const WEBHOOK_BYTES: usize = 1 << 20;
 /// Bytes of a request to the event API: a few of the largest events.
 pub(super) const EVENTS_BYTES: usize = 10 << 20;
 
+/// Bytes of an operator's wish.
+pub(super) const WISH_BYTES: usize = 64 << 10;
+
 /// How long a body may take to arrive.
 const DEADLINE: Duration = Duration::from_secs(10);
 

@@ -4,7 +4,7 @@
 
 use crate::catalog::DeployError;
 use crate::ingress::Rejected;
-use crate::intake::Refused;
+use crate::operator::Refused;
 use crate::store::StoreError;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -33,6 +33,8 @@ pub(super) enum ApiError {
     InvalidEvent(String),
     #[error("{0}")]
     InvalidQuery(String),
+    #[error("the body: {0}")]
+    InvalidBody(String),
     #[error("an id or a key in the path is not UTF-8")]
     InvalidPath,
     #[error("the event key is not one of this host's: check INNGEST_EVENT_KEY on both sides")]
@@ -82,7 +84,7 @@ impl From<Refused> for ApiError {
     fn from(e: Refused) -> Self {
         match e {
             Refused::Store(e) => e.into(),
-            e @ (Refused::Ended | Refused::NoFunction(_)) => Self::Run(e),
+            e => Self::Run(e),
         }
     }
 }
@@ -116,6 +118,7 @@ impl ApiError {
             Self::BrokenBody => (S::BAD_REQUEST, "broken_body"),
             Self::InvalidEvent(_) => (S::BAD_REQUEST, "invalid_event"),
             Self::InvalidQuery(_) => (S::BAD_REQUEST, "invalid_query"),
+            Self::InvalidBody(_) => (S::BAD_REQUEST, "invalid_body"),
             Self::InvalidPath => (S::BAD_REQUEST, "invalid_path"),
             Self::EventKey => (S::UNAUTHORIZED, "event_key_unknown"),
             Self::SigningKey => (S::UNAUTHORIZED, "invalid_signing_key"),
@@ -124,7 +127,12 @@ impl ApiError {
             Self::NoPath => (S::NOT_FOUND, "no_such_path"),
             Self::Method => (S::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::Run(Refused::NoFunction(_)) => (S::CONFLICT, "function_not_found"),
-            Self::Run(_) => (S::CONFLICT, "run_ended"),
+            Self::Run(Refused::NoStep(_)) => (S::NOT_FOUND, "no_such_step"),
+            Self::Run(Refused::NoDeployment(_)) => (S::NOT_FOUND, "no_such_deployment"),
+            Self::Run(Refused::Diverges(..)) => (S::CONFLICT, "diverges"),
+            Self::Run(Refused::Already(_)) => (S::CONFLICT, "nothing_to_do"),
+            Self::Run(Refused::Invalid(_)) => (S::BAD_REQUEST, "invalid_body"),
+            Self::Run(Refused::Ended | Refused::Store(_)) => (S::CONFLICT, "run_ended"),
             Self::Deploy(e) => (S::UNPROCESSABLE_ENTITY, e.code()),
             Self::Unavailable(_) => (S::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Corrupt => (S::INTERNAL_SERVER_ERROR, "corrupt"),

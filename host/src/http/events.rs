@@ -50,6 +50,8 @@ async fn store(http: &Http, headers: &HeaderMap, body: Body) -> Response {
             .iter()
             .map(|a| match a {
                 Accepted::New(id) | Accepted::Duplicate(id) => id.as_str(),
+                // what comes from outside is always kept
+                Accepted::Unheard => "",
             })
             .collect();
         tracing::info!(events = ids.len(), first = ids.first(), "events accepted");

@@ -19,6 +19,7 @@ pub use views::manifest as manifest_view;
 use crate::catalog::Catalog;
 use crate::config::Mode;
 use crate::intake::Intake;
+use crate::operator::Operator;
 use crate::secret::Secret;
 use crate::store::Store;
 use axum::Router;
@@ -38,6 +39,8 @@ pub struct Http {
     pub catalog: Arc<Catalog>,
     /// The way in.
     pub intake: Intake,
+    /// For what operators do.
+    pub operator: Operator,
     /// Keys of the event API.
     pub event_keys: Arc<[Secret]>,
     /// Keys of operators.
@@ -58,7 +61,14 @@ pub fn router(http: Http) -> Router {
         .route("/v1/runs", get(api::runs))
         .route("/v1/runs/{id}", get(api::run).delete(actions::cancel))
         .route("/v1/runs/{id}/rerun", post(actions::rerun))
+        .route("/v1/runs/{id}/pause", post(actions::pause))
+        .route("/v1/runs/{id}/resume", post(actions::resume))
+        .route("/v1/runs/{id}/move", post(actions::move_run))
+        .route("/v1/cancellations", post(actions::cancel_many))
+        .route("/v1/replays", post(actions::replay_many))
         .route("/v1/functions", get(api::functions))
+        .route("/v1/functions/{id}/pause", post(actions::pause_function))
+        .route("/v1/functions/{id}/resume", post(actions::resume_function))
         .route("/v1/deployments", get(api::deployments).put(actions::deploy));
     if http.mode == Mode::Dev {
         operators = operators.route("/api/inngest/test", post(events::test));

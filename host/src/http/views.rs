@@ -2,13 +2,13 @@
 //! Events and runs as Inngest's REST API has them, with more to each run.
 
 use crate::catalog::{Offer, Problem, Snapshot};
-use crate::store::{Deployment, RunRow};
+use crate::store::{Deployment, RunRow, Skip, Why};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use pawl_engine::event::Event;
 use pawl_engine::manifest::{Manifest, Trigger};
 use pawl_engine::view::{self, AttemptView, StepView};
-use pawl_engine::{Failure, Outcome, Payload, Timestamp};
+use pawl_engine::{EventId, Failure, Outcome, Payload, RunId, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -55,6 +55,9 @@ pub(super) struct EventView {
     v: Option<String>,
     source: Option<&'static str>,
     received_at: Option<String>,
+    /// Functions that it made no run of, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) skipped: Vec<Value>,
 }
 
 impl From<Event> for EventView {
@@ -70,6 +73,7 @@ impl From<Event> for EventView {
             v: e.version,
             source,
             received_at: time(e.received_at),
+            skipped: Vec::new(),
         }
     }
 }
@@ -83,6 +87,12 @@ pub(super) struct RunView {
     function_version: String,
     event_id: String,
     event_name: String,
+    /// All events of a batch.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    event_ids: Vec<EventId>,
+    /// The run that invoked this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_run_id: Option<RunId>,
     status: &'static str,
     created_at: Option<String>,
     run_started_at: Option<String>,
@@ -123,6 +133,11 @@ struct Step {
     wake_at: Option<String>,
     output: Option<Payload>,
     error: Option<ErrorView>,
+    /// What it waits for: an event's name, a function, a URL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    about: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invoked_run_id: Option<RunId>,
 }
 
 #[derive(Serialize)]
@@ -156,6 +171,8 @@ impl RunView {
             function_version: run.deployment.to_string(),
             event_id: run.event.to_string(),
             event_name: run.event_name,
+            event_ids: run.batch,
+            parent_run_id: run.parent.map(|parent| parent.run),
             status: run.index.status.as_str(),
             created_at: time(run.created_at),
             run_started_at: run.index.started_at.and_then(time),
@@ -180,6 +197,8 @@ impl From<StepView> for Step {
             wake_at: s.wake_at.and_then(time),
             output: s.output,
             error: s.error.map(Into::into),
+            about: s.about,
+            invoked_run_id: s.invoked,
         }
     }
 }
@@ -201,23 +220,42 @@ pub fn manifest(m: &Manifest) -> Value {
         .triggers
         .iter()
         .map(|t| match t {
-            Trigger::Event(name) => json!({"event": name}),
+            Trigger::Event { name, filter: None } => json!({"event": name}),
+            Trigger::Event { name, filter } => json!({"event": name, "if": filter}),
+            Trigger::Cron { schedule, jitter } if jitter.as_millis() == 0 => json!({"cron": schedule}),
+            Trigger::Cron { schedule, jitter } => {
+                json!({"cron": schedule, "jitter_ms": jitter.as_millis()})
+            }
         })
         .collect();
     json!({
         "id": m.id,
         "name": m.name,
+        "app": m.app,
         "triggers": triggers,
         "retries": m.retries,
-        "concurrency": m.concurrency,
+        "concurrency": m.flow.concurrency.iter().find(|c| c.key.is_none()).map(|c| c.limit),
+        "flow": m.flow,
         "step_timeout_ms": m.step_timeout.as_millis(),
         "wishes": {"hosts": m.wishes.hosts, "settings": m.wishes.settings, "secrets": m.wishes.secrets},
     })
 }
 
+/// A run that an event did not make.
+pub(super) fn skip(skip: &Skip) -> Value {
+    let reason = match skip.why {
+        Why::RateLimit => "rate_limit",
+        Why::Debounced => "debounced",
+        Why::Batched => "batched",
+        Why::Singleton => "singleton",
+    };
+    json!({"function_id": skip.function, "reason": reason, "run_id": skip.run, "at": time(skip.at)})
+}
+
 /// A function that can be started.
-pub(super) fn offer(offer: &Offer) -> Value {
+pub(super) fn offer(offer: &Offer, paused_since: Option<Timestamp>) -> Value {
     let mut view = manifest(&offer.manifest);
+    view["paused_since"] = json!(paused_since.and_then(time));
     view["deployment"] = json!(offer.deployment);
     view["source"] = json!(offer.source);
     view["not_granted"] = json!(offer.refused);

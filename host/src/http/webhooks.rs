@@ -54,7 +54,9 @@ async fn accept(
             true
         }
         // the store answers each event that it is given
-        None => return Err(Rejected::InvalidEvent("it was not taken".into()).into()),
+        Some(Accepted::Unheard) | None => {
+            return Err(Rejected::InvalidEvent("it was not taken".into()).into());
+        }
     };
     Ok(Json(json!({"received": true, "id": id, "duplicate": is_duplicate})))
 }

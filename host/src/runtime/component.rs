@@ -1,15 +1,15 @@
 //! From bytes to a plugin that can be run: componentize, check, compile (or take
 //! the compiled code from the cache), and let it describe itself.
 
+use super::describe::draft;
 use super::engine::{Limits, engine};
 use super::guest::{Guest, Own, pass, store};
 use super::{Ending, Grant, Input, KvCall, KvReply, Level, Reply, Steps, Stop, outbound};
 use async_trait::async_trait;
-use pawl_bindings::exports::pawl::workflow::functions as wit;
 use pawl_bindings::{Plugin as Bindings, PluginPre};
-use pawl_engine::manifest::{BadManifest, Draft, DraftTrigger, Wishes};
-use pawl_engine::replay::StepCall;
-use pawl_engine::{DeploymentId, Failure, Manifest, Payload};
+use pawl_engine::manifest::BadManifest;
+use pawl_engine::replay::{Fetch, StepCall};
+use pawl_engine::{DeploymentId, Failure, Manifest, Payload, Span};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -23,17 +23,17 @@ use wasmtime::component::{Component, HasSelf, Linker};
 
 /// Everything that a component may import.
 const OFFERED: [&str; 7] = [
-    "pawl:workflow/types@0.1.0",
-    "pawl:workflow/step@0.1.0",
-    "pawl:workflow/log@0.1.0",
-    "pawl:workflow/http@0.1.0",
-    "pawl:workflow/settings@0.1.0",
-    "pawl:workflow/system@0.1.0",
+    "pawl:workflow/types@0.2.0",
+    "pawl:workflow/step@0.2.0",
+    "pawl:workflow/log@0.2.0",
+    "pawl:workflow/http@0.2.0",
+    "pawl:workflow/settings@0.2.0",
+    "pawl:workflow/system@0.2.0",
     "wasi:keyvalue/store@0.2.0-draft",
 ];
 
 /// What a component has to export.
-const WANTED: &str = "pawl:workflow/functions@0.1.0";
+const WANTED: &str = "pawl:workflow/functions@0.2.0";
 
 /// Processor time in which a plugin has to describe itself: it keeps other
 /// deployments waiting.
@@ -159,6 +159,12 @@ impl Runtime {
         Ok((Plugin { id, manifests, pre }, self.imports(&component)))
     }
 
+    /// Makes a step's request; its answer, whatever the status, is the step's output.
+    pub async fn fetch(&self, grant: &Grant, fetch: &Fetch, timeout: Span) -> Result<Payload, Failure> {
+        let until = crate::clock::instant() + timeout.to_std();
+        super::fetch::fetch(&self.client, grant, fetch, until).await
+    }
+
     /// One pass of a run, in an instance of its own.
     pub async fn pass(&self, plugin: &Plugin, input: &Input, grant: Grant, steps: Box<dyn Steps>) -> Ending {
         let guest = Guest::new(steps, grant, self.client.clone(), self.limits, Own::of(input));
@@ -236,10 +242,11 @@ impl Runtime {
             return Err(LoadError::NoFunctions(", and describes at least one"));
         }
         let mut ids = BTreeSet::new();
+        let app = described[0].app.clone().unwrap_or_else(|| described[0].id.clone());
         described
             .into_iter()
             .map(|config| {
-                let manifest = draft(config).parse()?;
+                let manifest = draft(config, &app).parse()?;
                 let id = manifest.id.to_string();
                 if ids.insert(id.clone()) { Ok(manifest) } else { Err(LoadError::Repeated(id)) }
             })
@@ -255,30 +262,6 @@ fn futures_block_on<T>(future: impl Future<Output = T>) -> T {
         if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut cx) {
             return value;
         }
-    }
-}
-
-fn draft(config: wit::Config) -> Draft {
-    let set = |list: Vec<String>| list.into_iter().collect::<BTreeSet<_>>();
-    Draft {
-        id: config.id,
-        name: config.name,
-        triggers: config
-            .triggers
-            .into_iter()
-            .map(|trigger| match trigger {
-                wit::Trigger::Event(event) => DraftTrigger::Event(event.name, event.filter),
-                wit::Trigger::Cron(cron) => DraftTrigger::Cron(cron),
-            })
-            .collect(),
-        retries: config.retries,
-        concurrency: config.concurrency.into_iter().map(|c| (c.limit, c.key)).collect(),
-        step_timeout: config.step_timeout,
-        wishes: Wishes {
-            hosts: set(config.capabilities.hosts),
-            settings: set(config.capabilities.settings),
-            secrets: set(config.capabilities.secrets),
-        },
     }
 }
 

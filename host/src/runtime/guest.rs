@@ -164,20 +164,23 @@ pub(super) async fn pass(engine: &Engine, plugin: &Plugin, guest: Guest, input: 
 }
 
 fn context(input: &Input) -> wit::Context {
-    let event = &input.event;
     wit::Context {
         function_id: input.function.clone(),
         run_id: input.run.clone(),
         attempt: input.attempt,
-        events: vec![wit::Event {
-            id: event.sender.as_ref().map_or_else(|| event.id.to_string(), |s| s.id.clone()),
-            name: event.name.to_string(),
-            data: event.data.as_str().to_owned(),
-            user: event.user.as_ref().map(|u| u.as_str().to_owned()),
-            timestamp: unsigned(event.at),
-            version: event.version.clone(),
-        }],
+        events: input.events.iter().map(event).collect(),
         now: unsigned(input.now),
+    }
+}
+
+fn event(event: &pawl_engine::Event) -> wit::Event {
+    wit::Event {
+        id: event.sender.as_ref().map_or_else(|| event.id.to_string(), |s| s.id.clone()),
+        name: event.name.to_string(),
+        data: event.data.as_str().to_owned(),
+        user: event.user.as_ref().map(|u| u.as_str().to_owned()),
+        timestamp: unsigned(event.at),
+        version: event.version.clone(),
     }
 }
 

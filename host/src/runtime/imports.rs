@@ -1,12 +1,13 @@
 //! The guest's imports, each a few lines to [`super::Steps`] or to the outside.
 
+use super::calls::{call, moment};
 use super::guest::{Broke, Guest, OpenStep, failure_of, output_of, to_guest};
 use super::{KvCall, KvReply, Level, Open, Reply, Stop, outbound};
 use pawl_bindings::pawl::workflow::{http, log, settings, step, system, types};
 use pawl_bindings::wasi::keyvalue::store as kv;
 use pawl_bindings::{Attempt, Bucket};
-use pawl_engine::replay::{Op, RunOptions, StepCall};
-use pawl_engine::{Failure, Span, Timestamp};
+use pawl_engine::replay::{Op, StepCall};
+use pawl_engine::{Failure, Span};
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
@@ -99,45 +100,24 @@ impl step::HostAttempt for Guest {
     }
 }
 
-fn call(request: step::Request) -> std::result::Result<StepCall, &'static str> {
-    let op = match request.op {
-        step::Operation::Run(options) => {
-            Op::Run(RunOptions { timeout: options.timeout.map(Span::from_millis), retries: options.retries })
-        }
-        step::Operation::Sleep(ms) => Op::Sleep(Span::from_millis(ms)),
-        step::Operation::SleepUntil(at) => Op::SleepUntil(moment(at)),
-        step::Operation::WaitForEvent(_) => return Err("wait-for-event"),
-        step::Operation::Invoke(_) => return Err("invoke"),
-        step::Operation::SendEvent(_) => return Err("send-event"),
-    };
-    Ok(StepCall { id: request.id, op })
-}
-
-fn moment(at: u64) -> Timestamp {
-    Timestamp::from_millis(i64::try_from(at).unwrap_or(i64::MAX))
-}
-
-fn unsupported(what: &str) -> step::Outcome {
-    let message = format!("`{what}` is not supported by this version of the host");
-    step::Outcome::Err(to_guest(Failure::new("Unsupported", message).for_good()))
-}
-
 impl step::Host for Guest {
     async fn open(&mut self, request: step::Request) -> Result<step::Outcome> {
         match call(request) {
             Ok(call) => self.ask(vec![call]).await.map(|(_, outcome)| outcome),
-            Err(what) => Ok(unsupported(what)),
+            Err(failure) => Ok(step::Outcome::Err(to_guest(failure))),
         }
     }
 
     async fn select(&mut self, requests: Vec<step::Request>) -> Result<Vec<(u32, step::Outcome)>> {
-        match requests.into_iter().map(call).collect() {
-            Ok(calls) => {
-                let (place, outcome) = self.ask(calls).await?;
-                Ok(vec![(u32::try_from(place).unwrap_or(u32::MAX), outcome)])
+        let mut calls = Vec::with_capacity(requests.len());
+        for (place, request) in (0..).zip(requests) {
+            match call(request) {
+                Ok(call) => calls.push(call),
+                Err(failure) => return Ok(vec![(place, step::Outcome::Err(to_guest(failure)))]),
             }
-            Err(what) => Ok(vec![(0, unsupported(what))]),
         }
+        let (place, outcome) = self.ask(calls).await?;
+        Ok(vec![(u32::try_from(place).unwrap_or(u32::MAX), outcome)])
     }
 
     async fn sleep(&mut self, id: String, duration: u64) -> Result<()> {

@@ -5,8 +5,11 @@
 //! does enforce: no clock, no randomness, no files; network only inside of a step
 //! and only to granted hosts; limits on time and memory.
 
+mod calls;
 mod component;
+mod describe;
 mod engine;
+mod fetch;
 mod grant;
 mod guest;
 mod imports;
@@ -65,8 +68,10 @@ pub struct Open {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("the run leaves its instance")]
 pub enum Stop {
-    /// The run waits; that is recorded.
+    /// The run waits, or this instance has done its part; that is recorded.
     Parked,
+    /// The function comes to other steps than its run has recorded.
+    Diverged(Failure),
     /// Somebody else has the run, or it was cancelled.
     Fenced,
     /// What the run did could not be recorded: it has to be done again.
@@ -87,7 +92,7 @@ pub enum Ending {
 }
 
 /// What a pass is about.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Input {
     /// Which of the plugin's functions.
     pub function: String,
@@ -95,8 +100,8 @@ pub struct Input {
     pub run: String,
     /// How often the function failed outside of its steps.
     pub attempt: u32,
-    /// The event.
-    pub event: pawl_engine::Event,
+    /// Its events, at least one.
+    pub events: std::sync::Arc<Vec<pawl_engine::Event>>,
     /// When the run was started.
     pub now: pawl_engine::Timestamp,
 }

@@ -1,54 +1,219 @@
 //! One claimed run, carried until it is over, parks, or is lost.
 
-use super::Worker;
-use super::session::{Handle, Session};
-use crate::catalog::DeployError;
+use super::crew::Crew;
+use super::guests::Guest;
+use super::handle::{Handle, Shelf};
+use super::session::Session;
+use super::{Worker, guests::NoGuest};
 use crate::clock;
-use crate::runtime::{Ending, Input, Plugin, Stop};
-use crate::store::{Claim, Claimed, Commit, StoreError, Then};
-use pawl_engine::replay::{self, Replay, Rules};
-use pawl_engine::{Failure, Manifest, Phase, Run};
+use crate::intake::Over;
+use crate::runtime::{Ending, Input, Stop};
+use crate::store::{Also, Claim, Claimed, Commit, Parent, StoreError, Then};
+use pawl_engine::replay::{self, Cursor, Replay, Rules};
+use pawl_engine::{
+    DeploymentId, Event, Failure, FunctionId, Index, Mail, Manifest, Outcome, Phase, Run, Span, Timestamp,
+};
 use std::sync::Arc;
-use tokio::sync::Mutex;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 
-/// Whether the run needs another instance.
-enum Next {
-    Done,
-    Again(Box<Run>),
+/// A claimed run, and what it runs on.
+pub(super) struct Carried {
+    pub(super) worker: Worker,
+    pub(super) claim: Claim,
+    pub(super) function: FunctionId,
+    pub(super) deployment: DeploymentId,
+    pub(super) events: Arc<Vec<Event>>,
+    parent: Option<Parent>,
+    created_at: Timestamp,
+    pub(super) guest: Arc<dyn Guest>,
+    /// Cancelled when it is not over so long after its start.
+    pub(super) finish_within: Option<Span>,
+    /// Whether more instances have to pass gates.
+    pub(super) is_limited: bool,
+    /// Told when a step has settled.
+    pub(super) changed: Notify,
+}
+
+impl Carried {
+    /// The run as its end is told of.
+    pub(super) fn as_over(&self) -> Over<'_> {
+        Over {
+            run: &self.claim.run,
+            function: &self.function,
+            events: &self.events,
+            parent: self.parent.as_ref(),
+        }
+    }
+
+    /// What an instance gets. The same in every pass: what a function decides by it stays decided.
+    pub(super) fn input(&self, run: &Run) -> Input {
+        Input {
+            function: self.function.to_string(),
+            run: self.claim.run.to_string(),
+            attempt: run.tries,
+            events: self.events.clone(),
+            now: run.started_at.unwrap_or(self.created_at),
+        }
+    }
+}
+
+/// Ends what a run has under way when it is carried no further.
+struct EndsWithIt(Arc<Crew>);
+
+impl Drop for EndsWithIt {
+    fn drop(&mut self) {
+        self.0.end();
+    }
 }
 
 /// Carries the run. Whatever could not be recorded is done again later.
-pub(super) async fn carry(worker: &Worker, claimed: Claimed) {
-    let stop = match Run::fold(claimed.created_at, &claimed.journal) {
+///
+/// What had come in by `asked_at`, when it was claimed, is in its mail.
+pub(super) async fn carry(
+    worker: &Worker,
+    claimed: Claimed,
+    asked_at: Timestamp,
+    slot: Option<OwnedSemaphorePermit>,
+) {
+    let claim = claimed.claim.clone();
+    let created_at = claimed.created_at;
+    let cancel = claimed.mail.iter().find_map(|mail| match mail {
+        Mail::Cancel { reason } => Some(reason.clone()),
+        Mail::Event { .. } | Mail::Ended { .. } => None,
+    });
+    let stop = match Run::fold(created_at, &claimed.journal) {
         // cancelled between its claim and its loading: somebody else has ended it
-        Ok(run) if matches!(run.phase, Phase::Finished(_)) => Stop::Fenced,
-        Ok(run) => passes(worker, &claimed, run).await,
+        Ok(Run { phase: Phase::Finished(_), .. }) => Stop::Fenced,
+        _ if cancel.is_some() => cancelled(worker, &claimed, &cancel.unwrap_or_default()).await,
+        Ok(run) if matches!(run.phase, Phase::Paused { .. }) => leave(worker, &claim, &run).await,
+        Ok(run) => match start(worker, claimed, run, asked_at).await {
+            Ok(crew) => passes(&crew, slot).await,
+            Err(stop) => stop,
+        },
         Err(e) => Stop::Failed(Failure::new("UnreadableJournal", e.to_string())),
     };
-    let run = &claimed.claim.run;
+    let run = &claim.run;
     match stop {
         Stop::Parked | Stop::Fenced => {}
         Stop::Unrecorded(why) => {
             tracing::error!(%run, why, "not recorded: the run is taken up again");
-            again_later(worker, &claimed.claim).await;
+            again_later(worker, &claim).await;
         }
-        Stop::Failed(failure) => {
+        Stop::Failed(failure) | Stop::Diverged(failure) => {
             tracing::error!(%run, "the run cannot go on, and ends here: {}", failure.message);
-            if let Err(e) = give_up(worker, &claimed.claim, failure).await {
+            if let Err(e) = give_up(worker, &claim, failure).await {
                 tracing::error!(%run, error = %e, "nor can its end be recorded");
-                again_later(worker, &claimed.claim).await;
+                again_later(worker, &claim).await;
             }
         }
     }
 }
 
+async fn cancelled(worker: &Worker, claimed: &Claimed, reason: &str) -> Stop {
+    match worker.intake.end_claimed(claimed, reason).await {
+        Ok(()) => {
+            tracing::info!(run = %claimed.claim.run, function = %claimed.function, reason, "run cancelled");
+            Stop::Parked
+        }
+        Err(StoreError::Fenced) => Stop::Fenced,
+        Err(e) => Stop::Unrecorded(e.to_string()),
+    }
+}
+
+/// Leaves a run as it is.
+async fn leave(worker: &Worker, claim: &Claim, run: &Run) -> Stop {
+    let then = Then::Release(Index::of(run));
+    let commit = Commit { expect: run.seq, entries: Vec::new(), then, also: Also::default() };
+    match worker.store.commit(claim, commit).await {
+        Ok(()) => Stop::Parked,
+        Err(StoreError::Fenced) => Stop::Fenced,
+        Err(e) => Stop::Unrecorded(e.to_string()),
+    }
+}
+
+/// Everything that the run needs to go on.
+async fn start(worker: &Worker, claimed: Claimed, run: Run, asked_at: Timestamp) -> Result<Arc<Crew>, Stop> {
+    let found = worker.guests.guest(&claimed.deployment, &claimed.function).await?;
+    let guest = found.unwrap_or_else(|failure| Arc::new(NoGuest(failure)));
+    let manifest = guest.manifest();
+    let rules = rules(worker, manifest);
+    let begun = Replay::begin(claimed.claim.run.clone(), run, rules, &claimed.mail, asked_at, clock::now())
+        .map_err(|e| Stop::Failed(e.to_failure()))?;
+    let read = claimed.mail.len();
+    let carried = Arc::new(Carried {
+        worker: worker.clone(),
+        finish_within: manifest.and_then(|m| m.flow.timeouts.finish),
+        is_limited: manifest.is_some_and(|m| !m.flow.concurrency.is_empty()),
+        claim: claimed.claim,
+        function: claimed.function,
+        deployment: claimed.deployment,
+        events: Arc::new(claimed.events),
+        parent: claimed.parent,
+        created_at: claimed.created_at,
+        guest,
+        changed: Notify::new(),
+    });
+    let is_timed = carried.finish_within.is_some();
+    let mut session = Session::new(carried.clone(), begun, read);
+    if is_timed {
+        // its time counts from now on, and not from the end of its first step
+        session.flush().await?;
+    }
+    Ok(Crew::new(carried, session))
+}
+
+fn rules(worker: &Worker, manifest: Option<&Manifest>) -> Rules {
+    Rules {
+        retries: manifest.map_or(pawl_engine::manifest::RETRIES, |m| m.retries),
+        retry_interval: worker.retry_interval,
+        step_timeout: manifest.map_or(pawl_engine::manifest::STEP_TIMEOUT, |m| m.step_timeout),
+    }
+}
+
 /// Instance after instance, until the run is left.
-async fn passes(worker: &Worker, claimed: &Claimed, mut run: Run) -> Stop {
+async fn passes(crew: &Arc<Crew>, mut slot: Option<OwnedSemaphorePermit>) -> Stop {
+    let _ends = EndsWithIt(crew.clone());
     loop {
-        match once(worker, claimed, run).await {
-            Ok(Next::Done) => return Stop::Parked,
-            Ok(Next::Again(next)) => run = *next,
-            Err(stop) => return stop,
+        if slot.is_none() {
+            // never closed
+            slot = crew.run.worker.slots.clone().acquire_owned().await.ok();
+        }
+        if let Err(stop) = once(crew).await {
+            return stop;
+        }
+        let changed = crew.run.changed.notified();
+        tokio::pin!(changed);
+        let wakes_at = {
+            let mut session = crew.session.lock().await;
+            // from here on nothing that settles is missed
+            changed.as_mut().enable();
+            if let Err(stop) = session.check() {
+                return if session.is_released { Stop::Parked } else { stop };
+            }
+            let is_crowded = std::mem::take(&mut session.is_crowded);
+            if session.replay.under_way() == 0 && is_crowded {
+                drop(session);
+                slot = None;
+                // never closed; given back at once, for whoever asks first
+                drop(crew.run.worker.requests.clone().acquire_owned().await);
+                continue;
+            }
+            if session.replay.under_way() == 0 || session.replay.run().seq != session.left_at {
+                continue;
+            }
+            session.wakes_at.take()
+        };
+        // what is under way elsewhere needs no instance to wait for it
+        slot = None;
+        let rest = wakes_at.map_or(Span::from_days(1), |at| at - clock::now()).to_std();
+        tokio::select! {
+            () = changed => {}
+            () = crew.run.claim.told.notified() => {
+                if let Err(stop) = crew.session.lock().await.read_mail().await {
+                    return stop;
+                }
+            }
+            () = tokio::time::sleep(rest) => {}
         }
     }
 }
@@ -57,82 +222,61 @@ async fn passes(worker: &Worker, claimed: &Claimed, mut run: Run) -> Stop {
 pub(super) async fn again_later(worker: &Worker, claim: &Claim) {
     tokio::time::sleep(super::STORE_REST).await;
     worker.store.release(claim).await;
+    worker.wake.notify_one();
 }
 
 /// Ends a run whose journal no entry fits any more.
 async fn give_up(worker: &Worker, claim: &Claim, failure: Failure) -> Result<(), StoreError> {
-    let journal = worker.store.run(&claim.run).await?.journal;
-    let (entry, index) = replay::give_up(&journal, failure, clock::now());
-    let expect = u32::try_from(journal.len()).unwrap_or(u32::MAX);
-    worker.store.commit(claim, Commit { expect, entries: vec![entry], then: Then::Release(index) }).await
+    let row = worker.store.run(&claim.run).await?;
+    let now = clock::now();
+    let outcome = Outcome::Failed(failure.clone());
+    let given_up = replay::give_up(&row.journal, failure, now);
+    let ids = if row.batch.is_empty() { vec![row.event.clone()] } else { row.batch.clone() };
+    let mut events = Vec::with_capacity(ids.len());
+    for id in ids {
+        events.push(worker.store.event(id.as_str()).await?);
+    }
+    let over =
+        Over { run: &claim.run, function: &row.function, events: &events, parent: row.parent.as_ref() };
+    let (accepts, mail) = worker.intake.ending(&over, &outcome, now);
+    let expect = u32::try_from(row.journal.len()).unwrap_or(u32::MAX);
+    let then = Then::Release(given_up.index);
+    let also = Also { accepts, mail, ..Also::default() };
+    worker.store.commit(claim, Commit { expect, entries: vec![given_up.entry], then, also }).await
 }
 
 /// One instance's part of the run.
-async fn once(worker: &Worker, claimed: &Claimed, run: Run) -> Result<Next, Stop> {
-    let found = manifest(worker, claimed).await?;
-    let rules = Rules {
-        retries: found.as_ref().map_or(pawl_engine::manifest::RETRIES, |(m, _)| m.retries),
-        retry_interval: worker.retry_interval,
-        step_timeout: found.as_ref().map_or(pawl_engine::manifest::STEP_TIMEOUT, |(m, _)| m.step_timeout),
+async fn once(crew: &Arc<Crew>) -> Result<(), Stop> {
+    let (input, cursor) = {
+        let session = crew.session.lock().await;
+        (crew.run.input(session.replay.run()), session.replay.cursor())
     };
-    let begun = Replay::begin(claimed.claim.run.clone(), run, rules, clock::now())
-        .map_err(|e| Stop::Failed(e.to_failure()))?;
-    let input = Input {
-        function: claimed.function.to_string(),
-        run: claimed.claim.run.to_string(),
-        attempt: begun.0.run().tries,
-        event: claimed.event.clone(),
-        // fixed for all passes: what a function decides by it stays decided
-        now: begun.0.run().started_at.unwrap_or(claimed.created_at),
-    };
-    let (store, claim) = (worker.store.clone(), claimed.claim.clone());
-    let session = Session::new(store, claim, claimed.function.clone(), begun);
-    let session = Arc::new(Mutex::new(session));
-    let ending = match found {
-        Ok((manifest, plugin)) => {
-            let steps = Box::new(Handle(session.clone()));
-            worker.runtime.pass(&plugin, &input, worker.catalog.grant(&manifest), steps).await
-        }
-        Err(failure) => Ending::Broke(failure),
-    };
-    let mut session = session.lock().await;
-    conclude(&mut session, ending).await
+    let cursor = Shelf::new(cursor);
+    let steps = Box::new(Handle { crew: crew.clone(), cursor: cursor.clone() });
+    let ending = crew.run.guest.pass(&input, steps).await;
+    let mut session = crew.session.lock().await;
+    match conclude(&mut session, &mut cursor.take(), ending).await {
+        // that is recorded, or under way elsewhere
+        Err(Stop::Parked) => Ok(()),
+        done => done,
+    }
 }
 
-/// What becomes of the run when its instance has ended.
-async fn conclude(session: &mut Session, ending: Ending) -> Result<Next, Stop> {
-    let is_open = session.replay.open_attempt().is_some();
+/// What becomes of the run when its function's own instance has ended.
+async fn conclude(session: &mut Session, cursor: &mut Cursor, ending: Ending) -> Result<(), Stop> {
+    let is_executing = cursor.executing().is_some();
     let failure = match ending {
-        Ending::Left(Stop::Failed(failure)) => return session.end(Err(failure)).await.map(|()| Next::Done),
+        Ending::Left(Stop::Failed(failure)) => return session.end(cursor, Err(failure)).await,
+        Ending::Left(Stop::Diverged(failure)) => return session.stop(failure).await,
         Ending::Left(stop) => return Err(stop),
-        Ending::Returned(result) if !is_open => return session.end(result).await.map(|()| Next::Done),
+        Ending::Returned(result) if !is_executing => return session.end(cursor, result).await,
         Ending::Returned(_) => {
             Failure::new("AttemptLeft", "the function returned while a step was executing")
         }
-        Ending::Broke(failure) if is_open => failure,
-        Ending::Broke(failure) => return session.end(Err(failure)).await.map(|()| Next::Done),
+        Ending::Broke(failure) if is_executing => failure,
+        Ending::Broke(failure) => return session.end(cursor, Err(failure)).await,
     };
     // the instance died inside of a step: that is the attempt's failure. When it was
     // the last one, the function has to hear of it, in a new instance
-    session.finish(Err(failure)).await?;
-    Ok(Next::Again(Box::new(session.replay.run().clone())))
-}
-
-/// The function and its plugin, or what is wrong with its deployment. A store in
-/// trouble is not the run's failure.
-async fn manifest(
-    worker: &Worker,
-    claimed: &Claimed,
-) -> Result<Result<(Manifest, Arc<Plugin>), Failure>, Stop> {
-    let unavailable = |why: String| Failure::new("DeploymentUnavailable", why);
-    let plugin = match worker.catalog.plugin(&claimed.deployment).await {
-        Ok(plugin) => plugin,
-        Err(DeployError::Store(e @ StoreError::Unavailable(_))) => {
-            return Err(Stop::Unrecorded(e.to_string()));
-        }
-        Err(e) => return Ok(Err(unavailable(e.to_string()))),
-    };
-    let manifest = plugin.manifests.iter().find(|m| m.id == claimed.function).cloned();
-    let missing = || unavailable(format!("its deployment has no function `{}`", claimed.function));
-    Ok(manifest.ok_or_else(missing).map(|manifest| (manifest, plugin)))
+    session.finish_own(cursor, Err(failure)).await.map(|_| ())
 }

@@ -1,15 +1,17 @@
-//! One run in one instance, as the guest sees it: questions go to the engine's
-//! replay, and nothing is answered before what the answer rests on is durable.
+//! One run while a worker carries it: questions go to the engine's replay, and nothing is
+//! answered before what the answer rests on is durable.
 
-use crate::clock;
-use crate::runtime::{KvCall, KvReply, Level, Open, Reply, Steps, Stop};
-use crate::store::{Claim, Commit, Store, StoreError, Then};
+use super::pass::Carried;
+use crate::runtime::{KvCall, KvReply, Level, Stop};
+use crate::store::{Also, Commit, StoreError, Then};
 use crate::telemetry::one_line;
-use async_trait::async_trait;
-use pawl_engine::replay::{Answer, Refused, Replay, Settled, StepCall};
-use pawl_engine::{Entry, Failure, FunctionId, Index, Outcome, Payload, Phase};
+use crate::{clock, ids};
+use pawl_engine::flow::Watch;
+use pawl_engine::replay::{Answer, Attempt, Cursor, Effect, Refused, Replay, Settled, StepCall};
+use pawl_engine::{
+    Entry, EventId, Failure, FunctionId, Index, Mail, Outcome, Payload, Phase, RunId, StepKey, Timestamp,
+};
 use std::sync::Arc;
-use tokio::sync::Mutex;
 
 /// Keys in one answer of a listing.
 const KV_PAGE: usize = 1_000;
@@ -18,188 +20,369 @@ const KV_PAGE: usize = 1_000;
 const KV_KEY_BYTES: usize = 1_024;
 const KV_VALUE_BYTES: usize = 1 << 20;
 
-/// A run's pass, with what has to be written of it.
+/// A run, with what has to be written of it.
 pub(super) struct Session {
-    store: Arc<dyn Store>,
-    claim: Claim,
-    function: FunctionId,
+    run: Arc<Carried>,
     pub(super) replay: Replay,
     /// Decided, not yet durable: nobody was told anything that rests on them.
     pending: Vec<Entry>,
+    also: Also,
     /// How many entries are durable.
     written: u32,
+    /// What could not be written, and so nothing that follows from it either.
+    broken: Option<Stop>,
+    /// How many entries there were when the function's own instance was left.
+    pub(super) left_at: u32,
+    /// A request found no room.
+    pub(super) is_crowded: bool,
+    /// The claim has ended with a commit: nothing more is written.
+    pub(super) is_released: bool,
+    /// The function's own instance executes a step: nothing else may settle.
+    pub(super) main_executes: bool,
+    /// When the function wants to go on, whatever is under way elsewhere.
+    pub(super) wakes_at: Option<Timestamp>,
+}
+
+/// What the engine says to a question.
+pub(super) enum Said {
+    /// The step is settled.
+    Recorded(usize, Result<Payload, Failure>),
+    /// The question was wrong.
+    Refused(Failure),
+    /// These may begin.
+    Work(Vec<(usize, Attempt)>),
+    /// Nothing before then.
+    Wait(Timestamp),
+}
+
+/// Ids and functions, for steps that begin.
+struct Outside<'a>(&'a Carried);
+
+impl pawl_engine::replay::World for Outside<'_> {
+    fn run_id(&mut self, now: Timestamp) -> RunId {
+        ids::run(now)
+    }
+    fn event_id(&mut self, now: Timestamp) -> EventId {
+        ids::event(now)
+    }
+    fn knows(&self, function: &FunctionId) -> bool {
+        self.0.worker.intake.knows(function)
+    }
 }
 
 impl Session {
-    pub(super) fn new(
-        store: Arc<dyn Store>,
-        claim: Claim,
-        function: FunctionId,
-        (replay, first): (Replay, Option<Entry>),
-    ) -> Self {
-        let written = replay.run().seq - u32::from(first.is_some());
-        Self { store, claim, function, replay, pending: first.into_iter().collect(), written }
+    /// A session that begins with these entries, when `read` messages have been read.
+    pub(super) fn new(run: Arc<Carried>, (replay, first): (Replay, Vec<Entry>), read: usize) -> Self {
+        let written = replay.run().seq - u32::try_from(first.len()).unwrap_or(u32::MAX);
+        let is_start = first.iter().any(|entry| matches!(entry, Entry::Started { .. }));
+        let finish_within = run.finish_within.filter(|_| is_start);
+        let cancel_at = finish_within.map(|span| {
+            let after = humantime::format_duration(span.to_std());
+            (
+                replay.run().last_at + span,
+                format!("not finished within {after} of its start (timeouts.finish)"),
+            )
+        });
+        let also = Also { read, cancel_at, ..Also::default() };
+        Self {
+            run,
+            replay,
+            pending: first,
+            also,
+            written,
+            broken: None,
+            left_at: 0,
+            is_crowded: false,
+            is_released: false,
+            main_executes: false,
+            wakes_at: None,
+        }
     }
 
     /// Makes everything that was decided durable; the run stays claimed.
-    async fn flush(&mut self) -> Result<(), Stop> {
+    pub(super) async fn flush(&mut self) -> Result<(), Stop> {
         self.commit(Then::Keep).await
     }
 
-    /// Makes everything durable and leaves the run as it now stands.
-    async fn leave(&mut self) -> Result<(), Stop> {
+    /// Makes everything durable and leaves the run as it now stands; but goes on when tries
+    /// of its steps are still under way elsewhere.
+    pub(super) async fn leave(&mut self) -> Result<(), Stop> {
+        if self.replay.under_way() > 0 {
+            self.left_at = self.replay.run().seq;
+            if let Phase::Sleeping { until } = self.replay.run().phase {
+                self.wakes_at = Some(until);
+            }
+            return self.flush().await;
+        }
         self.commit(Then::Release(Index::of(self.replay.run()))).await
     }
 
-    async fn commit(&mut self, then: Then) -> Result<(), Stop> {
-        let entries = std::mem::take(&mut self.pending);
-        let written = self.written + u32::try_from(entries.len()).unwrap_or(u32::MAX);
-        let commit = Commit { expect: self.written, entries, then };
-        match self.store.commit(&self.claim, commit).await {
-            Ok(()) => {
-                self.written = written;
-                Ok(())
-            }
-            Err(StoreError::Fenced) => Err(Stop::Fenced),
-            Err(e) => Err(Stop::Unrecorded(e.to_string())),
+    /// Nothing is answered, and nothing written, after something could not be: the fold
+    /// knows of it, and the journal would have a hole.
+    pub(super) fn check(&self) -> Result<(), Stop> {
+        match &self.broken {
+            Some(stop) => Err(stop.clone()),
+            None if self.is_released => Err(Stop::Fenced),
+            None => Ok(()),
         }
     }
 
-    async fn ask(&mut self, calls: &[StepCall]) -> Result<Reply, Stop> {
-        let (answer, entries) = match self.replay.ask(calls, clock::now()) {
-            Ok(decided) => decided,
-            Err(refused @ (Refused::Diverged(..) | Refused::TooManySteps | Refused::Illegal(_))) => {
+    async fn commit(&mut self, then: Then) -> Result<(), Stop> {
+        self.check()?;
+        if then == Then::Keep && self.pending.is_empty() && self.also.is_empty() {
+            return Ok(());
+        }
+        let (entries, also) = (std::mem::take(&mut self.pending), std::mem::take(&mut self.also));
+        let written = self.written + u32::try_from(entries.len()).unwrap_or(u32::MAX);
+        let wakes = !also.accepts.is_empty() || !also.mail.is_empty() || also.cancel_at.is_some();
+        let commit = Commit { expect: self.written, entries, then, also };
+        // whoever is dropped here has not been told that it is durable
+        self.broken = Some(Stop::Unrecorded("a commit broke off".into()));
+        let done = self.run.worker.store.commit(&self.run.claim, commit).await;
+        self.broken = match &done {
+            Ok(()) => None,
+            Err(StoreError::Fenced) => Some(Stop::Fenced),
+            Err(e) => Some(Stop::Unrecorded(e.to_string())),
+        };
+        self.check()?;
+        self.written = written;
+        self.is_released = matches!(then, Then::Release(_));
+        if wakes {
+            self.run.worker.wake.notify_one();
+        }
+        Ok(())
+    }
+
+    /// A question of an instance. What it begins is durable when this comes back.
+    pub(super) async fn ask(&mut self, cursor: &mut Cursor, calls: &[StepCall]) -> Result<Said, Stop> {
+        self.check()?;
+        let now = clock::now();
+        let asked = match self.replay.ask(cursor, calls, &mut Outside(&self.run), now) {
+            Ok(asked) => asked,
+            Err(refused @ (Refused::OtherKind(..) | Refused::Skipped(..))) => {
+                return Err(Stop::Diverged(refused.to_failure()));
+            }
+            Err(refused @ (Refused::TooManySteps | Refused::Illegal(_))) => {
                 return Err(Stop::Failed(refused.to_failure()));
             }
-            Err(refused) => return Ok(Reply::Refused(refused.to_failure())),
+            Err(refused) => return Ok(Said::Refused(refused.to_failure())),
         };
-        // the time at which a sleep ends must not move when a sibling's code breaks
-        let begins_sleep = entries.iter().any(|e| matches!(e, Entry::SleepStarted { .. }));
+        // that a sleep is over needs no record of its own, unless it has won a race: what
+        // follows brings it along
+        let is_race = calls.len() > 1;
+        let begins = asked.entries.iter().any(|e| is_race || !matches!(e, Entry::SleepEnded { .. }));
+        self.pending.extend(asked.entries);
+        for effect in asked.effects {
+            self.take(effect, now);
+        }
+        // a wait that begins and parks at once needs one commit, not two
+        let parks = matches!(asked.answer, Answer::Wait(_)) && self.replay.under_way() == 0;
+        if begins && !parks {
+            self.flush().await?;
+        }
+        Ok(match asked.answer {
+            Answer::Recorded(place, result) => Said::Recorded(place, result),
+            Answer::Work(work) => Said::Work(work),
+            Answer::Wait(until) => Said::Wait(until),
+        })
+    }
+
+    /// Reads what the run has been told since. `true`: there was something.
+    pub(super) async fn read_mail(&mut self) -> Result<bool, Stop> {
+        let now = clock::now();
+        let unread = self.run.worker.store.unread(&self.run.claim.run).await;
+        let unread = unread.map_err(|e| Stop::Unrecorded(e.to_string()))?;
+        let new = unread.get(self.also.read..).unwrap_or_default();
+        let entries = self.replay.told(new, now).map_err(|r| Stop::Failed(r.to_failure()))?;
+        let is_new = !entries.is_empty();
+        self.also.read = self.also.read.max(unread.len());
         self.pending.extend(entries);
-        match answer {
-            Answer::Recorded(place, result) => Ok(Reply::Recorded(place, result)),
-            Answer::Execute(place, attempt) => {
-                if begins_sleep {
-                    self.flush().await?;
-                }
-                let open = Open {
-                    idempotency_key: format!("{}:{}", self.claim.run, attempt.step),
-                    step: attempt.step,
-                    number: attempt.number,
-                    max: attempt.max,
-                    timeout: attempt.timeout,
-                };
-                Ok(Reply::Execute(place, open))
+        if is_new {
+            self.flush().await?;
+        }
+        Ok(is_new)
+    }
+
+    fn take(&mut self, effect: Effect, now: Timestamp) {
+        let run = &self.run;
+        match effect {
+            Effect::Watch { step, event, filter, until } => {
+                let watch = Watch::new(event.into(), filter, &run.events[0], until);
+                self.also.watches.push((step, watch));
             }
-            Answer::Park => {
-                self.leave().await?;
-                Err(Stop::Parked)
+            Effect::Invoke { step, run: child, event, call } => {
+                let parent = crate::store::Parent { run: run.claim.run.clone(), step };
+                let step = parent.step.clone();
+                match run.worker.intake.invocation(event, child, call, parent, now) {
+                    Some(accept) => self.also.accepts.push(accept),
+                    // it has gone since it was looked for: the step hears of it by mail
+                    None => {
+                        let failure = Failure::new("FunctionNotFound", "the function has gone").for_good();
+                        let mail = Mail::Ended { step, result: Err(failure) };
+                        self.also.mail.push((run.claim.run.clone(), mail));
+                    }
+                }
+            }
+            Effect::Send(events) => {
+                let accept = |(id, event): (EventId, pawl_engine::NewEvent)| {
+                    run.worker.intake.plan(event.accept(id, now), now)
+                };
+                self.also.accepts.extend(events.into_iter().map(accept));
             }
         }
     }
 
-    pub(super) async fn finish(&mut self, result: Result<Payload, Failure>) -> Result<Option<Failure>, Stop> {
-        if let (Err(failure), Some(open)) = (&result, self.replay.open_attempt()) {
-            let (run, function, step) = (&self.claim.run, &self.function, &open.step);
+    /// The function's instance is left until then.
+    pub(super) async fn park(&mut self, cursor: &Cursor, until: Timestamp) -> Result<(), Stop> {
+        let entries =
+            self.replay.park(cursor, until, clock::now()).map_err(|r| Stop::Failed(r.to_failure()))?;
+        self.pending.extend(entries);
+        self.leave().await
+    }
+
+    /// The try that the instance executes ended.
+    pub(super) async fn finish_own(
+        &mut self,
+        cursor: &mut Cursor,
+        result: Result<Payload, Failure>,
+    ) -> Result<Option<Failure>, Stop> {
+        let nothing_open = || Stop::Failed(Failure::new("NoAttempt", "no attempt is open").for_good());
+        let step = cursor.executing().cloned().ok_or_else(nothing_open)?;
+        self.finish(cursor, &step, result).await
+    }
+
+    /// A try of a step ended. `Err(Stop::Parked)`: another will come, and the instance
+    /// is to be left.
+    pub(super) async fn finish(
+        &mut self,
+        cursor: &mut Cursor,
+        step: &StepKey,
+        result: Result<Payload, Failure>,
+    ) -> Result<Option<Failure>, Stop> {
+        self.check()?;
+        if let (Err(failure), Some(open)) = (&result, self.replay.attempt(step)) {
+            let (run, function) = (&self.run.claim.run, &self.run.function);
             let (attempt, of) = (open.number + 1, open.max);
             let message = one_line(&failure.message);
             tracing::warn!(%run, %function, %step, attempt, of, name = failure.name, "attempt failed: {message}");
         }
-        let (settled, entries) =
-            self.replay.finish(result, clock::now()).map_err(|r| Stop::Failed(r.to_failure()))?;
+        let is_main = cursor.is_main() && cursor.executing() == Some(step);
+        let (settled, entries) = self
+            .replay
+            .finish(cursor, step, result, clock::now())
+            .map_err(|r| Stop::Failed(r.to_failure()))?;
         self.pending.extend(entries);
-        match settled {
+        if is_main {
+            self.main_executes = false;
+        }
+        let done = match settled {
             Settled::Completed => self.flush().await.map(|()| None),
             Settled::Failed(failure) => self.flush().await.map(|()| Some(failure)),
-            Settled::Park => {
-                self.leave().await?;
-                Err(Stop::Parked)
-            }
-        }
+            Settled::Again if is_main => self.leave().await.and(Err(Stop::Parked)),
+            Settled::Again => self.flush().await.and(Err(Stop::Parked)),
+        };
+        self.run.changed.notify_waiters();
+        done
     }
 
     /// The function ended: the run is over, or parked for another try.
-    pub(super) async fn end(&mut self, result: Result<Payload, Failure>) -> Result<(), Stop> {
-        let entries = self.replay.end(result, clock::now()).map_err(|r| Stop::Failed(r.to_failure()))?;
-        self.pending.extend(entries);
+    pub(super) async fn end(
+        &mut self,
+        cursor: &Cursor,
+        result: Result<Payload, Failure>,
+    ) -> Result<(), Stop> {
+        let now = clock::now();
+        let why = result.as_ref().err().map(|f| format!("{}: {}", f.name, one_line(&f.message)));
+        match self.replay.end(cursor, result, now) {
+            Ok(entries) => self.pending.extend(entries),
+            Err(refused @ (Refused::OtherKind(..) | Refused::Skipped(..))) => {
+                return self.stop(refused.to_failure()).await;
+            }
+            Err(refused) => return Err(Stop::Failed(refused.to_failure())),
+        }
+        // its function is over, for good or for this time: what goes on beside it does not
+        self.replay.call_all_off();
+        if let Phase::Finished(outcome) = &self.replay.run().phase {
+            let (accepts, mail) = self.run.worker.intake.ending(&self.run.as_over(), outcome, now);
+            self.also.accepts.extend(accepts);
+            self.also.mail.extend(mail);
+        }
         self.leave().await?;
-        let (run, function, steps) = (&self.claim.run, &self.function, self.replay.run().steps.len());
+        self.tell(&why.unwrap_or_default());
+        Ok(())
+    }
+
+    /// The run stops for its operator: its function comes to something else than before.
+    pub(super) async fn stop(&mut self, mut failure: Failure) -> Result<(), Stop> {
+        let (run, function, deployment) = (&self.run.claim.run, &self.run.function, &self.run.deployment);
+        failure.message += &format!(
+            " (deployment {deployment}). The run is paused: move it to a deployment that does the same \
+             steps, rerun it, or cancel it"
+        );
+        tracing::error!(%run, %function, %deployment, "run stopped: {}", one_line(&failure.message));
+        self.replay.call_all_off();
+        let entries = self.replay.stop(failure, clock::now()).map_err(|r| Stop::Failed(r.to_failure()))?;
+        self.pending.extend(entries);
+        self.leave().await
+    }
+
+    fn tell(&self, why: &str) {
+        let (run, function, steps) = (&self.run.claim.run, &self.run.function, self.replay.run().steps.len());
         match &self.replay.run().phase {
             Phase::Finished(Outcome::Failed(f)) => {
                 tracing::error!(%run, %function, steps, name = f.name, "run failed: {}", one_line(&f.message));
             }
             Phase::Finished(_) => tracing::info!(%run, %function, steps, "run completed"),
             Phase::Sleeping { until } => {
-                tracing::warn!(%run, %function, tries = self.replay.run().tries, again_in = ?(*until - clock::now()).to_std(), "function failed outside of its steps");
+                tracing::warn!(%run, %function, tries = self.replay.run().tries, again_in = ?(*until - clock::now()).to_std(), "function failed outside of its steps: {why}");
             }
-            Phase::Queued | Phase::Running => {}
-        }
-        Ok(())
-    }
-
-    fn log(&mut self, level: Level, message: &str, fields: &[(String, String)]) {
-        if !self.replay.logs_anew() {
-            return;
-        }
-        let (run, function) = (&self.claim.run, &self.function);
-        let step = self.replay.open_attempt().map(|a| a.step.to_string());
-        let step = step.as_deref().unwrap_or_default();
-        let fields = fields.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ");
-        let (fields, message) = (one_line(&fields), one_line(message));
-        match level {
-            Level::Trace => tracing::trace!(target: "guest", %run, %function, step, fields, "{message}"),
-            Level::Debug => tracing::debug!(target: "guest", %run, %function, step, fields, "{message}"),
-            Level::Info => tracing::info!(target: "guest", %run, %function, step, fields, "{message}"),
-            Level::Warn => tracing::warn!(target: "guest", %run, %function, step, fields, "{message}"),
-            Level::Error => tracing::error!(target: "guest", %run, %function, step, fields, "{message}"),
-        }
-    }
-
-    async fn kv(&self, call: KvCall) -> Result<KvReply, String> {
-        let bucket = self.function.as_str();
-        let sorry = |e: StoreError| format!("the key-value store: {e}");
-        match call {
-            KvCall::Get(key) => self.store.kv_get(bucket, &key).await.map(KvReply::Value).map_err(sorry),
-            KvCall::Set(key, _) if key.is_empty() || key.len() > KV_KEY_BYTES => {
-                Err(format!("a key has 1 to {KV_KEY_BYTES} bytes, not {}", key.len()))
-            }
-            KvCall::Set(_, Some(value)) if value.len() > KV_VALUE_BYTES => {
-                Err(format!("a value has at most {KV_VALUE_BYTES} bytes, not {}", value.len()))
-            }
-            KvCall::Set(key, value) => {
-                self.store.kv_set(bucket, &key, value).await.map(|()| KvReply::Done).map_err(sorry)
-            }
-            KvCall::Keys(after) => {
-                let mut keys = self.store.kv_keys(bucket, &after, KV_PAGE + 1).await.map_err(sorry)?;
-                let more = keys.len() > KV_PAGE;
-                keys.truncate(KV_PAGE);
-                Ok(KvReply::Keys(keys, more))
-            }
+            Phase::Queued | Phase::Running | Phase::Paused { .. } => {}
         }
     }
 }
 
-/// A session as the sandbox holds it. The lock is never waited for: the guest asks,
-/// and when it is gone its keeper does.
-pub(super) struct Handle(pub(super) Arc<Mutex<Session>>);
-
-#[async_trait]
-impl Steps for Handle {
-    async fn ask(&mut self, calls: &[StepCall]) -> Result<Reply, Stop> {
-        self.0.lock().await.ask(calls).await
+/// A line of the function's, with the run and the step that it belongs to.
+pub(super) fn log(
+    run: &Carried,
+    step: Option<&StepKey>,
+    level: Level,
+    message: &str,
+    fields: &[(String, String)],
+) {
+    let (run, function) = (&run.claim.run, &run.function);
+    let step = step.map(ToString::to_string);
+    let step = step.as_deref().unwrap_or_default();
+    let fields = fields.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ");
+    let (fields, message) = (one_line(&fields), one_line(message));
+    match level {
+        Level::Trace => tracing::trace!(target: "guest", %run, %function, step, fields, "{message}"),
+        Level::Debug => tracing::debug!(target: "guest", %run, %function, step, fields, "{message}"),
+        Level::Info => tracing::info!(target: "guest", %run, %function, step, fields, "{message}"),
+        Level::Warn => tracing::warn!(target: "guest", %run, %function, step, fields, "{message}"),
+        Level::Error => tracing::error!(target: "guest", %run, %function, step, fields, "{message}"),
     }
+}
 
-    async fn finish(&mut self, result: Result<Payload, Failure>) -> Result<Option<Failure>, Stop> {
-        self.0.lock().await.finish(result).await
-    }
-
-    fn log(&mut self, level: Level, message: &str, fields: &[(String, String)]) {
-        if let Ok(mut session) = self.0.try_lock() {
-            session.log(level, message, fields);
+/// A function's use of its bucket.
+pub(super) async fn kv(run: &Carried, call: KvCall) -> Result<KvReply, String> {
+    let (store, bucket) = (&run.worker.store, run.function.as_str());
+    let sorry = |e: StoreError| format!("the key-value store: {e}");
+    match call {
+        KvCall::Get(key) => store.kv_get(bucket, &key).await.map(KvReply::Value).map_err(sorry),
+        KvCall::Set(key, _) if key.is_empty() || key.len() > KV_KEY_BYTES => {
+            Err(format!("a key has 1 to {KV_KEY_BYTES} bytes, not {}", key.len()))
         }
-    }
-
-    async fn kv(&mut self, call: KvCall) -> Result<KvReply, String> {
-        self.0.lock().await.kv(call).await
+        KvCall::Set(_, Some(value)) if value.len() > KV_VALUE_BYTES => {
+            Err(format!("a value has at most {KV_VALUE_BYTES} bytes, not {}", value.len()))
+        }
+        KvCall::Set(key, value) => {
+            store.kv_set(bucket, &key, value).await.map(|()| KvReply::Done).map_err(sorry)
+        }
+        KvCall::Keys(after) => {
+            let mut keys = store.kv_keys(bucket, &after, KV_PAGE + 1).await.map_err(sorry)?;
+            let more = keys.len() > KV_PAGE;
+            keys.truncate(KV_PAGE);
+            Ok(KvReply::Keys(keys, more))
+        }
     }
 }
