@@ -21,16 +21,19 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("telemetry", &["config"]),
     ("catalog", &["clock", "config", "runtime", "store"]),
     ("intake", &["catalog", "clock", "ids", "store"]),
-    ("worker", &["catalog", "clock", "runtime", "store", "telemetry"]),
-    ("http", &["catalog", "clock", "config", "ingress", "intake", "secret", "store"]),
-    ("app", &["catalog", "config", "http", "intake", "runtime", "store", "worker"]),
-    ("cli", &["app", "catalog", "config", "http", "runtime", "telemetry"]),
+    ("operator", &["catalog", "clock", "ids", "intake", "runtime", "store"]),
+    ("schedule", &["catalog", "clock", "intake", "store"]),
+    ("worker", &["catalog", "clock", "ids", "intake", "runtime", "store", "telemetry"]),
+    ("http", &["catalog", "clock", "config", "ingress", "intake", "operator", "secret", "store"]),
+    ("app", &["catalog", "config", "http", "intake", "operator", "runtime", "schedule", "store", "worker"]),
+    ("cli", &["app", "catalog", "clock", "config", "http", "runtime", "telemetry"]),
     ("main", &["cli"]),
     ("lib", &[]),
 ];
 
 /// What the engine may depend on: nothing that does I/O.
-const ENGINE_DEPENDENCIES: [&str; 3] = ["serde", "serde_json", "thiserror"];
+const ENGINE_DEPENDENCIES: [&str; 9] =
+    ["serde", "serde_json", "cel", "regex", "base64", "croner", "jiff", "sha2", "thiserror"];
 
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {

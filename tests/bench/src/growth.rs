@@ -5,7 +5,9 @@ use crate::clock::now;
 use crate::figures::{Figure, Latencies, ms};
 use anyhow::Context;
 use pawl::store::sqlite::Sqlite;
-use pawl::store::{Accept, Ask, Claimed, Commit, Deploy, NewRun, Store, Then};
+use pawl::store::{Accept, Also, Ask, Claimed, Commit, Deploy, Keep, NewRun, Store, Then};
+use pawl_engine::flow::Terms;
+use pawl_engine::journal::Kind;
 use pawl_engine::{
     DeploymentId, Entry, Event, EventId, FunctionId, Index, Outcome, Payload, Run, RunId, StepKey, Timestamp,
 };
@@ -101,6 +103,7 @@ async fn fill(folder: &Path, runs: usize) -> anyhow::Result<()> {
 fn step(seq: u32) -> Entry {
     Entry::StepCompleted {
         step: StepKey { name: "s".into(), occurrence: seq },
+        op: Kind::Run,
         attempt: 0,
         started_at: T,
         at: T,
@@ -114,7 +117,7 @@ async fn cost(folder: &Path) -> anyhow::Result<Cost> {
     let before = cpu_us()?;
     for _ in 0..ROUNDS {
         store.accept((0..AT_ONCE).map(|_| accept()).collect()).await?;
-        let ask = Ask { now: T, max: AT_ONCE, limits: Arc::default() };
+        let ask = Ask { now: T, max: AT_ONCE, rules: Arc::default() };
         let from = now();
         let claimed = store.claim(ask).await?;
         claim.push(from.elapsed());
@@ -145,8 +148,11 @@ fn accept() -> Accept {
         function: FunctionId::new("f1"),
         deployment: DeploymentId::new("d"),
         created_at: T,
+        terms: Terms::plain(FunctionId::new("f1")),
+        parent: None,
+        journal: Vec::new(),
     };
-    Accept { event, runs: vec![run] }
+    Accept { event, runs: vec![run], keep: Keep::Always }
 }
 
 /// Ten steps and an end, as a worker commits them.
@@ -160,7 +166,12 @@ async fn finish(store: Arc<dyn Store>, claimed: Claimed) -> anyhow::Result<()> {
         store
             .commit(
                 &claimed.claim,
-                Commit { expect, entries: std::mem::take(&mut entries), then: Then::Keep },
+                Commit {
+                    expect,
+                    entries: std::mem::take(&mut entries),
+                    then: Then::Keep,
+                    also: Also::default(),
+                },
             )
             .await?;
     }
@@ -168,7 +179,9 @@ async fn finish(store: Arc<dyn Store>, claimed: Claimed) -> anyhow::Result<()> {
     let expect = run.seq;
     run.apply(&end)?;
     let then = Then::Release(Index::of(&run));
-    Ok(store.commit(&claimed.claim, Commit { expect, entries: vec![end], then }).await?)
+    Ok(store
+        .commit(&claimed.claim, Commit { expect, entries: vec![end], then, also: Also::default() })
+        .await?)
 }
 
 /// This process's processor time in microseconds.

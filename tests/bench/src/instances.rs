@@ -72,7 +72,13 @@ fn input(plugin: &Plugin) -> Input {
         sender: None,
         received_at: at,
     };
-    Input { function: plugin.manifests[0].id.to_string(), run: "r".into(), attempt: 0, event, now: at }
+    Input {
+        function: plugin.manifests[0].id.to_string(),
+        run: "r".into(),
+        attempt: 0,
+        events: std::sync::Arc::new(vec![event]),
+        now: at,
+    }
 }
 
 /// Leaves the instance at the first step.
