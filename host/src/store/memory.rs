@@ -32,7 +32,7 @@ impl Memory {
 #[cfg(test)]
 impl Memory {
     /// As after a crash: what is stored is there, and nothing else.
-    pub(super) fn restart(&self) {
+    pub(crate) fn restart(&self) {
         let mut inner = self.inner();
         let paused: Vec<_> = inner.tables.pauses.keys().cloned().collect();
         let alarm = inner.tables.alarms.values().map(|alarm| alarm.at).min();

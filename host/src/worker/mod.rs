@@ -9,6 +9,8 @@ mod guests;
 mod handle;
 mod pass;
 mod session;
+#[cfg(test)]
+mod sim;
 
 pub use guests::{Guest, Guests, Sandbox};
 
