@@ -119,7 +119,7 @@ fn sends(trace: &Trace) -> Vec<String> {
             }
         }
     }
-    wrong.extend(by_step.into_iter().map(|(from, _)| format!("{from} sent, and knows nothing of it")));
+    wrong.extend(by_step.into_keys().map(|from| format!("{from} sent, and knows nothing of it")));
     wrong
 }
 
@@ -183,11 +183,14 @@ fn waits(trace: &Trace, run: &RunId, key: &str) -> Vec<String> {
             continue;
         }
         let Some((ended, Entry::StepCompleted { output, .. })) = settled(trace, run, step) else { continue };
-        let mut matching = trace.events(name).into_iter().filter(|(place, at, event)| {
-            *place > began && said(event).1 == key && at < until && event.received_at < *until
+        // of those that came in with the very commit that began the wait it is not told
+        let mut matching = trace.events(name).into_iter().filter(|(place, _, event)| {
+            *place > began
+                && said(event).1 == key
+                && event.received_at < *until
+                && !trace.is_at_once(began, *place)
         });
-        // one that came in with the very commit that began the wait is before it
-        let first = matching.find(|(place, ..)| !trace.is_at_once(began, *place));
+        let first = matching.next();
         let got = output.to_value()["id"].as_str().map(ToOwned::to_owned);
         // an event shows its sender's id where it has one
         let id = |event: &pawl_engine::Event| {
@@ -195,6 +198,8 @@ fn waits(trace: &Trace, run: &RunId, key: &str) -> Vec<String> {
         };
         match (&first, &got) {
             (None, None) => {}
+            // received in time, and stored too late
+            (Some((_, at, _)), None) if at >= until => {}
             (Some((place, _, event)), Some(got)) if id(event) == *got && *place < ended => {}
             _ => wrong.push(format!(
                 "{run}: {step} got {got:?} (at {ended}), and the first was {:?} (at {:?}, began {began})",

@@ -54,7 +54,7 @@ impl Faulty {
         world.still_lives().await;
     }
 
-    /// After a call that took effect. `true`: the caller is told that it did not.
+    /// After a call that took effect. An error: the caller is told that it did not.
     async fn leave(&self) -> Result<(), StoreError> {
         self.0.one_call().await;
         self.rest().await;
@@ -91,10 +91,7 @@ impl Faulty {
     async fn commit_now(&self, claim: &Claim, commit: Commit) -> Result<(), StoreError> {
         let world = &self.0;
         let (entries, accepts) = (commit.entries.clone(), commit.also.accepts.clone());
-        let done = world.memory.commit(claim, commit).await;
-        if done.is_err() {
-            return done;
-        }
+        world.memory.commit(claim, commit).await?;
         world.trace(|trace| {
             trace.next_transaction();
             if trace.fences.get(&claim.run) != Some(&claim.fence) {
@@ -110,7 +107,7 @@ impl Faulty {
         if is_end {
             world.progress.notify_one();
         }
-        done
+        Ok(())
     }
 
     fn claimed(&self, claimed: &Claimed, now: Timestamp, is_asked: bool) {

@@ -17,17 +17,23 @@ fn report(world: &World, wrong: Vec<String>) {
     wrong.into_iter().for_each(|wrong| world.wrong(wrong));
 }
 
-/// The events that may make a run of `f`, each with its place, its key, and the run.
-fn starts(trace: &Trace, is_keyed: bool) -> Vec<(usize, String, Event, Option<RunId>)> {
-    let all = trace.facts().iter().enumerate();
-    all.filter_map(|(place, (_, fact))| match fact {
+/// An event that may make a run of `f`: its place, its key, and the run.
+type Start = (usize, String, Event, Option<RunId>);
+
+/// All of them.
+fn starts(trace: &Trace, is_keyed: bool) -> Vec<Start> {
+    (0..trace.facts().len()).filter_map(|place| start_at(trace, is_keyed, place)).collect()
+}
+
+/// The one at this place of the trace.
+fn start_at(trace: &Trace, is_keyed: bool, place: usize) -> Option<Start> {
+    match &trace.facts()[place].1 {
         Fact::Accepted { event, made } if &*event.name == "sim/a" => {
             let key = if is_keyed { said(event).1 } else { String::new() };
             Some((place, key, (**event).clone(), made.first().map(|(run, _)| run.clone())))
         }
         _ => None,
-    })
-    .collect()
+    }
 }
 
 /// Starts keep to their throttle, by key.
@@ -82,8 +88,8 @@ struct Open {
     events: Vec<EventId>,
 }
 
-/// Goes through what happened; `join` says until when a run with these events waits, or that
-/// it is full. Gives all the runs with the events that came together, and when they were due.
+/// Goes through what happened; `due` says until when a run with these events waits; it does not
+/// when it is full. Gives all the runs with the events that came together, and when they were due.
 fn gathered(
     trace: &Trace,
     is_keyed: bool,
@@ -95,7 +101,7 @@ fn gathered(
             let key = open.iter().find(|(_, open)| open.run == *run).map(|(key, _)| key.clone());
             closed.extend(key.and_then(|key| open.remove(&key)));
         }
-        let Some((_, key, event, made)) = starts_at(trace, is_keyed, place) else { continue };
+        let Some((_, key, event, made)) = start_at(trace, is_keyed, place) else { continue };
         let now = event.received_at;
         let mut joined = match open.remove(&key) {
             Some(joined) if now < joined.due => joined,
@@ -125,16 +131,6 @@ fn gathered(
     }
     closed.extend(open.into_values());
     (closed, wrong)
-}
-
-fn starts_at(trace: &Trace, is_keyed: bool, place: usize) -> Option<(usize, String, Event, Option<RunId>)> {
-    match &trace.facts()[place].1 {
-        Fact::Accepted { event, made } if &*event.name == "sim/a" => {
-            let key = if is_keyed { said(event).1 } else { String::new() };
-            Some((place, key, (**event).clone(), made.first().map(|(run, _)| run.clone())))
-        }
-        _ => None,
-    }
 }
 
 /// The runs began no earlier than they were due, and at once where nothing was in the way.

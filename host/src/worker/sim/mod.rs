@@ -65,7 +65,7 @@ fn lives(plan: fn(&Dice) -> Plan, check: fn(&World)) {
 /// What happened, as text.
 fn told(world: &World) -> String {
     let mut text = format!("{:#?}\n", world.plan.faults);
-    for (_, deed) in world.plan.deeds.iter().enumerate() {
+    for deed in &world.plan.deeds {
         let _ = writeln!(text, "{deed:?}");
     }
     world.trace(|trace| {

@@ -142,10 +142,10 @@ impl Trace {
 
     /// The claim with which the run began: its place and the time that was asked with.
     pub(super) fn beginning(&self, run: &RunId) -> Option<(usize, Timestamp)> {
-        let claims = self.facts.iter().enumerate().filter_map(|(place, (_, fact))| match fact {
+        let mut claims = self.facts.iter().enumerate().filter_map(|(place, (_, fact))| match fact {
             Fact::Claimed { run: r, now, is_fresh: true } if r == run => Some((place, *now)),
             _ => None,
         });
-        claims.last()
+        claims.next_back()
     }
 }

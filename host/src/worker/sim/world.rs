@@ -143,7 +143,8 @@ impl World {
         if is_first {
             self.deploy().await;
         } else {
-            self.forget().await;
+            // the claims of the host that died are no more
+            self.memory.restart();
         }
         let store: Arc<dyn Store> = Arc::new(Faulty(self.clone()));
         let (wake, snapshot) = (Arc::new(Notify::new()), self.snapshot.clone());
@@ -240,11 +241,6 @@ impl World {
         let (id, source) = (DeploymentId::new("d1"), "sim".into());
         let deploy = Deploy { id, bytes: Vec::new(), manifests, source, at: clock::now() };
         self.memory.deploy(deploy).await.expect("deploys");
-    }
-
-    /// The claims of the host that died are no more.
-    async fn forget(&self) {
-        self.memory.restart();
     }
 
     async fn all_over(&self) {
