@@ -77,7 +77,8 @@ impl Crew {
         drop(slot);
         let mut cursor = cursor.take();
         let mut session = self.session.lock().await;
-        if session.replay.attempt(&attempt.step).is_some() {
+        // another try of the step may have begun since
+        if session.replay.attempt(&attempt.step).is_some_and(|open| open.number == attempt.number) {
             let failure = match ending {
                 Ending::Broke(failure) => Some(failure),
                 Ending::Returned(_) => {

@@ -156,7 +156,8 @@ impl Worker {
         let until_due = async {
             match due {
                 Some(due) => tokio::time::sleep((due - clock::now()).to_std().min(LONGEST_REST)).await,
-                None => std::future::pending().await,
+                // a write may have taken effect although its caller was told otherwise
+                None => tokio::time::sleep(LONGEST_REST).await,
             }
         };
         tokio::select! {
