@@ -116,7 +116,7 @@ impl Operator {
         let snapshot = self.catalog.snapshot();
         let gone = || Refused::NoFunction(old.function.to_string());
         let offer = snapshot.functions.get(&old.function).ok_or_else(gone)?;
-        let events = if old.batch.is_empty() { vec![old.event.clone()] } else { old.batch.clone() };
+        let events = old.events();
         let first: Event = self.store.event(events[0].as_str()).await?;
         let now = clock::now();
         let mut new = new_run(offer, terms(offer, &first).again(), now, now);

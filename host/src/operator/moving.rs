@@ -69,7 +69,7 @@ impl Operator {
     }
 
     async fn events_of(&self, row: &RunRow) -> Result<Vec<Event>, Refused> {
-        let ids = if row.batch.is_empty() { vec![row.event.clone()] } else { row.batch.clone() };
+        let ids = row.events();
         let mut events = Vec::with_capacity(ids.len());
         for id in ids {
             events.push(self.store.event(id.as_str()).await?);

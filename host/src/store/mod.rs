@@ -330,6 +330,13 @@ pub struct RunRow {
     pub journal: Vec<Entry>,
 }
 
+impl RunRow {
+    /// All its events, in their order, of a run that was read by itself.
+    pub fn events(&self) -> Vec<EventId> {
+        if self.batch.is_empty() { vec![self.event.clone()] } else { self.batch.clone() }
+    }
+}
+
 /// A place to keep runs.
 #[async_trait]
 pub trait Store: Send + Sync {

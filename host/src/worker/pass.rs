@@ -231,7 +231,7 @@ async fn give_up(worker: &Worker, claim: &Claim, failure: Failure) -> Result<(),
     let now = clock::now();
     let outcome = Outcome::Failed(failure.clone());
     let given_up = replay::give_up(&row.journal, failure, now);
-    let ids = if row.batch.is_empty() { vec![row.event.clone()] } else { row.batch.clone() };
+    let ids = row.events();
     let mut events = Vec::with_capacity(ids.len());
     for id in ids {
         events.push(worker.store.event(id.as_str()).await?);
