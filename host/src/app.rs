@@ -18,7 +18,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use crate::store::sqlite::is_in_use;
@@ -28,6 +29,9 @@ pub const ADDR_FILE: &str = "addr";
 
 /// How long the end waits for a component that is being compiled.
 const WATCH_ENDS: Duration = Duration::from_secs(1);
+
+/// How long those functions that are known wait at the start for new ones.
+const FIRST_LOOK: Duration = Duration::from_secs(3);
 
 /// Runs a host until `end`, and then until everything that was acknowledged is kept.
 /// `listening` is told the address once requests are taken.
@@ -46,10 +50,9 @@ pub async fn run(
         StoreKind::Sqlite => Arc::new(Sqlite::open(&config.data)?),
         StoreKind::Memory => Arc::new(Memory::default()),
     };
-    let runtime = Arc::new(Runtime::new(config.limits, Some(&config.data.join("compiled")))?);
+    let runtime = Arc::new(Runtime::new(config.limits, Some(&config.cache))?);
     let catalog = Catalog::open(store.clone(), runtime.clone(), config.grants).await?;
-    let mut watch = Watch::new(catalog.clone(), config.functions);
-    watch.look_at_all().await;
+    let watching = look(Watch::new(catalog.clone(), config.functions), &catalog, end.clone()).await;
     catalog.tell_grants();
 
     let wake = Arc::new(Notify::new());
@@ -82,7 +85,6 @@ pub async fn run(
     write_addr(&addr_file, addr)?;
     tracing::info!(%addr, mode = ?config.mode, "listening");
     let working = CancellationToken::new();
-    let watching = tokio::spawn(watch.run(end.clone()));
     let mut ticking = tokio::spawn(clockwork.run(end.clone()));
     let mut worker = tokio::spawn(worker.run(working.clone()));
     listening(addr, &catalog);
@@ -110,8 +112,30 @@ pub async fn run(
     Ok(())
 }
 
+/// Looks for functions from now on. Comes back when all that there are have been read, so that
+/// no event misses one; where others are offered already those do not wait for long, since
+/// an interpreter's first compilation takes its time.
+async fn look(mut watch: Watch, catalog: &Catalog, end: CancellationToken) -> JoinHandle<()> {
+    let (tell, told) = oneshot::channel();
+    let has_others = !catalog.snapshot().functions.is_empty();
+    let watching = tokio::spawn(async move {
+        watch.look_at_all().await;
+        let _nobody_waits = tell.send(());
+        watch.run(end).await;
+    });
+    let read = async { told.await.is_ok() };
+    let is_read = match has_others {
+        true => tokio::time::timeout(FIRST_LOOK, read).await.unwrap_or(false),
+        false => read.await,
+    };
+    if !is_read {
+        tracing::info!("new functions are still being compiled: the others are served meanwhile");
+    }
+    watching
+}
+
 /// Why a task broke; one that ends as it should is waited for, for ever.
-async fn broken(task: &mut tokio::task::JoinHandle<()>) -> tokio::task::JoinError {
+async fn broken(task: &mut JoinHandle<()>) -> tokio::task::JoinError {
     match task.await {
         Err(broke) => broke,
         Ok(()) => std::future::pending().await,

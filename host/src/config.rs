@@ -34,9 +34,12 @@ pub struct Flags {
     /// Where to listen [pawl.toml: addr] [default: 127.0.0.1:3000]
     #[arg(long, value_name = "HOST:PORT", env = "PAWL_ADDR")]
     pub addr: Option<String>,
-    /// Folder of the database and the compiled code [pawl.toml: data] [default: ./.pawl]
+    /// Folder of the database and, unless told otherwise, of the compiled code [pawl.toml: data] [default: ./.pawl]
     #[arg(long, value_name = "FOLDER", env = "PAWL_DATA")]
     pub data: Option<PathBuf>,
+    /// Folder of the compiled code, which hosts of one owner may share; what lies there is executed [pawl.toml: cache] [default: compiled/ in the data folder]
+    #[arg(long, value_name = "FOLDER", env = "PAWL_CACHE")]
+    pub cache: Option<PathBuf>,
     /// Functions: a folder or .wasm files, watched [pawl.toml: functions] [default: ./functions]
     #[arg(long, value_name = "PATH,…", env = "PAWL_FUNCTIONS", value_delimiter = ',')]
     pub functions: Vec<PathBuf>,
@@ -69,6 +72,8 @@ pub struct Config {
     pub addr: SocketAddr,
     /// Folder of everything that has to last.
     pub data: PathBuf,
+    /// Folder of the compiled code.
+    pub cache: PathBuf,
     /// Where functions come from.
     pub functions: Vec<PathBuf>,
     /// Which store.
@@ -151,10 +156,12 @@ impl Config {
             true => file.functions.unwrap_or_else(|| vec!["./functions".into()]),
             false => flags.functions,
         };
+        let data = flags.data.or(file.data).unwrap_or_else(|| "./.pawl".into());
         Ok(Self {
             mode,
             addr,
-            data: flags.data.or(file.data).unwrap_or_else(|| "./.pawl".into()),
+            cache: flags.cache.or(file.cache).unwrap_or_else(|| data.join("compiled")),
+            data,
             functions,
             store,
             log: flags.log.or(file.log).unwrap_or_else(|| "info".into()),

@@ -156,7 +156,7 @@ async fn a_component_is_checked_without_a_host_and_deployed_to_one() {
 
     for (name, bytes, code) in [
         ("empty.wasm", components::empty(), "no_functions"),
-        ("files.wasm", components::wants_files(), "import_not_granted"),
+        ("way-out.wasm", components::wants_http(), "import_not_granted"),
         ("text.wasm", components::no_wasm(), "not_a_component"),
     ] {
         std::fs::write(host.folder().join(name), bytes).expect("writes");

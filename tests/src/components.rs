@@ -28,20 +28,20 @@ pub fn empty() -> Vec<u8> {
     wasm("(component)")
 }
 
-/// A component that wants a file system.
-pub fn wants_files() -> Vec<u8> {
+/// A component that wants a way out of its own.
+pub fn wants_http() -> Vec<u8> {
     wasm(
         r#"(component
-            (import "wasi:filesystem/preopens@0.2.0" (instance
-                (export "descriptor" (type (sub resource))))))"#,
+            (import "wasi:http/types@0.2.0" (instance
+                (export "fields" (type (sub resource))))))"#,
     )
 }
 
-/// A component that wants the network's sockets.
-pub fn wants_sockets() -> Vec<u8> {
+/// A component that wants another version of WASI than there is.
+pub fn wants_later_files() -> Vec<u8> {
     wasm(
         r#"(component
-            (import "wasi:sockets/instance-network@0.2.0" (instance
-                (export "network" (type (sub resource))))))"#,
+            (import "wasi:filesystem/preopens@0.9.0" (instance
+                (export "descriptor" (type (sub resource))))))"#,
     )
 }

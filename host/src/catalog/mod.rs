@@ -12,7 +12,7 @@ use pawl_engine::flow::{self, Rules};
 use pawl_engine::{DeploymentId, FunctionId, Manifest};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, Semaphore};
 
 /// Plugins kept ready. Beyond it those that are not offered any more are dropped,
@@ -99,11 +99,11 @@ pub struct Catalog {
     snapshot: ArcSwap<Snapshot>,
     // short lookups only; loading happens outside of it
     plugins: Mutex<HashMap<DeploymentId, Arc<Plugin>>>,
-    /// One deployment at a time: two must not both find an id free. Also keeps
-    /// compilers from taking every core.
+    /// One deployment at a time: two must not both find an id free.
     deploying: Semaphore,
-    /// One plugin at a time is brought back: many runs may want the same one at once.
-    loading: Semaphore,
+    /// Plugins that are being brought back: many runs may want the same one at once, and
+    /// none waits for another's compilation.
+    loading: Mutex<HashMap<DeploymentId, Arc<Semaphore>>>,
     /// What there was at the start has been told; from then on each deployment is.
     is_told: AtomicBool,
     /// Told when the functions have changed.
@@ -124,7 +124,7 @@ impl Catalog {
             snapshot: ArcSwap::default(),
             plugins: Mutex::default(),
             deploying: Semaphore::new(1),
-            loading: Semaphore::new(1),
+            loading: Mutex::default(),
             is_told: AtomicBool::new(false),
             changed: Notify::new(),
         });
@@ -175,9 +175,9 @@ impl Catalog {
         source: impl FnOnce(&Plugin) -> String,
         gone: &[String],
     ) -> Result<Deployed, DeployError> {
-        let _one = self.deploying.acquire().await;
         let runtime = self.runtime.clone();
         let (plugin, bytes) = blocking(move || runtime.load(&bytes).map(|p| (p, bytes))).await??;
+        let _one = self.deploying.acquire().await;
         let source = source(&plugin);
         let functions: Vec<_> = plugin.manifests.iter().map(|m| m.id.clone()).collect();
         self.check_free(&functions, &source, gone)?;
@@ -226,10 +226,18 @@ impl Catalog {
         if let Some(plugin) = self.ready(id) {
             return Ok(plugin);
         }
-        let _one = self.loading.acquire().await;
+        let one =
+            locked(&self.loading).entry(id.clone()).or_insert_with(|| Arc::new(Semaphore::new(1))).clone();
+        let _one = one.acquire().await;
         if let Some(plugin) = self.ready(id) {
             return Ok(plugin);
         }
+        let loaded = self.bring_back(id).await;
+        locked(&self.loading).remove(id);
+        loaded
+    }
+
+    async fn bring_back(&self, id: &DeploymentId) -> Result<Arc<Plugin>, DeployError> {
         let bytes = self.store.artifact(id).await?;
         let known = self.snapshot().deployments.iter().find(|d| d.id == *id).map(|d| d.manifests.clone());
         let runtime = self.runtime.clone();
@@ -332,22 +340,22 @@ impl Catalog {
         }
     }
 
-    fn plugins(&self) -> std::sync::MutexGuard<'_, HashMap<DeploymentId, Arc<Plugin>>> {
-        self.plugins.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn ready(&self, id: &DeploymentId) -> Option<Arc<Plugin>> {
-        self.plugins().get(id).cloned()
+        locked(&self.plugins).get(id).cloned()
     }
 
     fn keep(&self, plugin: Arc<Plugin>) {
         let snapshot = self.snapshot();
-        let mut plugins = self.plugins();
+        let mut plugins = locked(&self.plugins);
         if plugins.len() >= READY {
             plugins.retain(|id, _| snapshot.sources.iter().any(|s| s.deployment == *id));
         }
         plugins.insert(plugin.id.clone(), plugin);
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Each function's rules: as it is offered, else as its newest deployment has it.

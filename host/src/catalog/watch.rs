@@ -76,7 +76,10 @@ impl Watch {
             let snapshot = self.catalog.snapshot();
             self.seen.retain(|path, _| !snapshot.problems.contains_key(&source(path)));
         }
-        for (path, stamp) in &found {
+        // small ones first: they need not wait until an interpreter is compiled
+        let mut by_size: Vec<_> = found.iter().collect();
+        by_size.sort_by_key(|(_, (_, size))| *size);
+        for (path, stamp) in by_size {
             if self.seen.get(path) == Some(stamp) || !has_settled(stamp) {
                 continue;
             }

@@ -9,6 +9,7 @@ mod host;
 mod print;
 mod remote;
 mod runs;
+mod snapshot;
 
 use crate::config::{Flags, Mode};
 use clap::{Parser, Subcommand};
@@ -72,6 +73,9 @@ enum Command {
         after_help = "Examples:\n  pawl events --name stripe/checkout.session.completed\n  pawl events evt_1Abc…"
     )]
     Events(events::ListArgs),
+    /// Make a plugin of an interpreter and a program
+    #[command(hide = true)]
+    Snapshot(snapshot::Args),
     /// Check a set-up, and say what to do about what is wrong
     Doctor(doctor::Args),
 }
@@ -109,6 +113,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Runs(verb) => return runs::run(verb).await,
         Command::Functions(args) => functions::run(args).await?,
         Command::Events(args) => events::list(args).await?,
+        Command::Snapshot(args) => snapshot::run(&args)?,
         Command::Doctor(args) => return doctor::run(args).await,
     }
     Ok(ExitCode::SUCCESS)

@@ -12,6 +12,7 @@ use std::time::Duration;
 pub(super) struct File {
     pub(super) addr: Option<String>,
     pub(super) data: Option<PathBuf>,
+    pub(super) cache: Option<PathBuf>,
     pub(super) functions: Option<Vec<PathBuf>>,
     pub(super) store: Option<String>,
     pub(super) log: Option<String>,

@@ -1,10 +1,10 @@
-//! From bytes to a plugin that can be run: componentize, check, compile (or take
-//! the compiled code from the cache), and let it describe itself.
+//! From bytes to a plugin that can be run: compile, check, and let it describe itself.
 
+use super::compile::{Compiler, wait_for};
 use super::describe::draft;
 use super::engine::{Limits, engine};
 use super::guest::{Guest, Own, pass, store};
-use super::{Ending, Grant, Input, KvCall, KvReply, Level, Reply, Steps, Stop, outbound};
+use super::{Ending, Grant, Input, KvCall, KvReply, Level, Reply, Steps, Stop, outbound, wasi};
 use async_trait::async_trait;
 use pawl_bindings::{Plugin as Bindings, PluginPre};
 use pawl_engine::manifest::BadManifest;
@@ -12,11 +12,7 @@ use pawl_engine::replay::{Fetch, StepCall};
 use pawl_engine::{DeploymentId, Failure, Manifest, Payload, Span};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::hash::{Hash, Hasher};
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::Path;
 use std::time::Duration;
 use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
@@ -31,6 +27,12 @@ const OFFERED: [&str; 7] = [
     "pawl:workflow/system@0.2.0",
     "wasi:keyvalue/store@0.2.0-draft",
 ];
+
+fn is_offered(import: &str) -> bool {
+    let is_wasi =
+        wasi::PACKAGES.iter().any(|package| import.starts_with(package)) && import.contains("@0.2.");
+    is_wasi || OFFERED.contains(&import)
+}
 
 /// What a component has to export.
 const WANTED: &str = "pawl:workflow/functions@0.2.0";
@@ -68,7 +70,7 @@ pub enum LoadError {
     #[error("this is no WebAssembly component: {0}")]
     NoComponent(String),
     /// It imports what the host does not give.
-    #[error("it imports `{0}`, which is not granted: a plugin may import {offered}", offered = OFFERED.join(", "))]
+    #[error("it imports `{0}`, which is not granted: a plugin may import {offered}, and of WASI 0.2 {wasi}", offered = OFFERED.join(", "), wasi = wasi::PACKAGES.map(|p| p.trim_end_matches('/')).join(", "))]
     Import(String),
     /// It exports no functions.
     #[error("it exports no functions: a plugin exports `{WANTED}`{0}")]
@@ -110,10 +112,10 @@ pub fn digest(bytes: &[u8]) -> DeploymentId {
 /// The process's sandbox.
 pub struct Runtime {
     engine: Engine,
+    compiler: Compiler,
     linker: Linker<Guest>,
     client: reqwest::Client,
     limits: Limits,
-    cache: Option<PathBuf>,
 }
 
 impl Runtime {
@@ -124,8 +126,10 @@ impl Runtime {
         let engine = engine(&limits).map_err(fault)?;
         let mut linker = Linker::new(&engine);
         Bindings::add_to_linker::<_, HasSelf<Guest>>(&mut linker, |guest| guest).map_err(fault)?;
+        wasi::add_to_linker(&mut linker).map_err(fault)?;
         let client = outbound::client().map_err(|e| LoadError::Compile(e.to_string()))?;
-        Ok(Self { engine, linker, client, limits, cache: cache.map(Path::to_owned) })
+        let compiler = Compiler::new(engine.clone(), cache.map(Path::to_owned));
+        Ok(Self { engine, compiler, linker, client, limits })
     }
 
     /// How many instances may live at once.
@@ -141,7 +145,7 @@ impl Runtime {
     /// A plugin whose functions are known, without asking it again.
     pub fn load_known(&self, bytes: &[u8], manifests: Vec<Manifest>) -> Result<Plugin, LoadError> {
         let id = digest(bytes);
-        let pre = self.prepare(&self.compile(&id, bytes)?)?;
+        let pre = self.prepare(&self.compiler.compile(&id, bytes)?)?;
         Ok(Plugin { id, manifests, pre })
     }
 
@@ -153,7 +157,7 @@ impl Runtime {
 
     fn load_with_imports(&self, bytes: &[u8]) -> Result<(Plugin, Vec<String>), LoadError> {
         let id = digest(bytes);
-        let component = self.compile(&id, bytes)?;
+        let component = self.compiler.compile(&id, bytes)?;
         let pre = self.prepare(&component)?;
         let manifests = self.describe(&pre)?;
         Ok((Plugin { id, manifests, pre }, self.imports(&component)))
@@ -171,51 +175,12 @@ impl Runtime {
         pass(&self.engine, plugin, guest, input).await
     }
 
-    fn compile(&self, id: &DeploymentId, bytes: &[u8]) -> Result<Component, LoadError> {
-        let kept =
-            self.cache.as_ref().map(|folder| folder.join(format!("{id}-{}.cwasm", self.engine_hash())));
-        if let Some(component) = kept.as_deref().and_then(|path| self.cached(path)) {
-            return Ok(component);
-        }
-        let bytes = componentize(bytes)?;
-        let component = Component::new(&self.engine, &bytes)
-            .map_err(|e| LoadError::NoComponent(format!("{:#}", e.root_cause())))?;
-        if let Some(path) = kept
-            && let Err(e) = keep(&path, &component)
-        {
-            tracing::warn!(
-                error = format!("{e:#}"),
-                "compiled code could not be kept: it is compiled again next time"
-            );
-        }
-        Ok(component)
-    }
-
-    fn cached(&self, path: &Path) -> Option<Component> {
-        if !path.exists() {
-            return None;
-        }
-        #[expect(
-            unsafe_code,
-            reason = "the folder is the host's own, and the file's name holds the engine's hash"
-        )]
-        // SAFETY: the file was written by `keep` from a component that this engine compiled
-        let loaded = unsafe { Component::deserialize_file(&self.engine, path) };
-        loaded.inspect_err(|e| tracing::warn!(error = format!("{e:#}"), "kept code is not usable")).ok()
-    }
-
-    fn engine_hash(&self) -> String {
-        let mut hasher = std::hash::DefaultHasher::new();
-        self.engine.precompile_compatibility_hash().hash(&mut hasher);
-        format!("{:016x}", hasher.finish())
-    }
-
     fn imports(&self, component: &Component) -> Vec<String> {
         component.component_type().imports(&self.engine).map(|(name, _)| name.to_owned()).collect()
     }
 
     fn prepare(&self, component: &Component) -> Result<PluginPre<Guest>, LoadError> {
-        if let Some(import) = self.imports(component).into_iter().find(|i| !OFFERED.contains(&i.as_str())) {
+        if let Some(import) = self.imports(component).into_iter().find(|i| !is_offered(i)) {
             return Err(LoadError::Import(import));
         }
         let ty = component.component_type();
@@ -237,7 +202,7 @@ impl Runtime {
         };
         // nothing here waits for anything: a describing plugin gets no answers
         let described =
-            futures_block_on(describe).map_err(|e| LoadError::Describe(format!("{:#}", e.root_cause())))?;
+            wait_for(describe).map_err(|e| LoadError::Describe(format!("{:#}", e.root_cause())))?;
         if described.is_empty() {
             return Err(LoadError::NoFunctions(", and describes at least one"));
         }
@@ -252,55 +217,6 @@ impl Runtime {
             })
             .collect()
     }
-}
-
-fn futures_block_on<T>(future: impl Future<Output = T>) -> T {
-    // the epoch's yields come back at once: polling is enough
-    let mut future = std::pin::pin!(future);
-    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-    loop {
-        if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut cx) {
-            return value;
-        }
-    }
-}
-
-/// A component as it is; a core module as the component that its own description
-/// makes of it.
-fn componentize(bytes: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, LoadError> {
-    let bad = |e: String| LoadError::NoComponent(e);
-    match bytes.get(..8) {
-        Some([0, b'a', b's', b'm', 0x0d, 0, 1, 0]) => Ok(bytes.into()),
-        Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => {
-            let has_world = bytes.windows(14).any(|w| w == b"component-type");
-            if !has_world {
-                return Err(bad("a core module that does not say which world it is for \
-                     (was it built with the SDK, or with bindings made from wit/? is the file whole?)"
-                    .into()));
-            }
-            let mut encoder = wit_component::ComponentEncoder::default()
-                .module(bytes)
-                .map_err(|e| bad(format!("{e:#}")))?
-                .validate(true);
-            encoder.encode().map(Into::into).map_err(|e| bad(format!("{e:#}")))
-        }
-        _ => Err(bad("the file does not begin as WebAssembly does".into())),
-    }
-}
-
-/// Written beside, made durable and renamed: what bears the name is whole, also after a
-/// power cut. Two that keep the same component at once do not meet.
-fn keep(path: &Path, component: &Component) -> wasmtime::Result<()> {
-    static PARTS: AtomicU64 = AtomicU64::new(0);
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let n = PARTS.fetch_add(1, Ordering::Relaxed);
-    let part = path.with_extension(format!("part-{}-{n}", std::process::id()));
-    let mut file = File::create(&part)?;
-    file.write_all(&component.serialize()?)?;
-    file.sync_all()?;
-    std::fs::rename(&part, path)?;
-    Ok(())
 }
 
 /// For a plugin that describes itself: no steps, no log.

@@ -2,6 +2,7 @@
 
 use super::component::Plugin;
 use super::engine::TICK;
+use super::wasi::Wasi;
 use super::{Ending, Grant, Input, Limits, Steps, Stop};
 use pawl_bindings::exports::pawl::workflow::functions as wit;
 use pawl_bindings::pawl::workflow::types;
@@ -24,6 +25,7 @@ pub(super) struct Guest {
     pub(super) last_error: Option<String>,
     /// Clock and randomness outside of steps.
     pub(super) own: Own,
+    pub(super) wasi: Option<Box<Wasi>>,
     ticks: u32,
     limits: Limits,
 }
@@ -33,12 +35,14 @@ pub(super) struct Guest {
 pub(super) struct Own {
     /// Unix time in milliseconds.
     pub(super) now: u64,
+    /// What it would have waited for.
+    pub(super) skipped: Duration,
     state: u64,
 }
 
 impl Own {
     pub(super) fn of(input: &Input) -> Self {
-        Self { now: unsigned(input.now), state: retry::seed(&[&input.run], 0) }
+        Self { now: unsigned(input.now), skipped: Duration::ZERO, state: retry::seed(&[&input.run], 0) }
     }
 
     /// The next number of the sequence: SplitMix64 (Steele, Lea, Flood: Fast Splittable
@@ -89,7 +93,29 @@ impl Guest {
         own: Own,
     ) -> Self {
         let table = ResourceTable::new();
-        Self { table, steps, grant, client, open: None, last_error: None, own, ticks: 0, limits }
+        Self { table, steps, grant, client, open: None, last_error: None, own, wasi: None, ticks: 0, limits }
+    }
+
+    /// Inside a step the time, outside of one when the run was started; Unix time in
+    /// milliseconds.
+    pub(super) fn time(&self) -> u64 {
+        if self.open.is_some() { unsigned(crate::clock::now()) } else { self.own.now }
+    }
+
+    /// Inside a step unpredictable, outside of one the next of the run's own.
+    pub(super) fn draw(&mut self) -> u64 {
+        if self.open.is_some() { rand::random() } else { self.own.random() }
+    }
+
+    /// Until when it waits who wants to wait for so long: at most until the step's limit.
+    /// Outside of a step nobody waits, and the run's own time has passed.
+    pub(super) fn wait_of(&mut self, duration: Duration) -> Option<Instant> {
+        let Some(open) = &self.open else {
+            self.own.skipped = self.own.skipped.saturating_add(duration);
+            return None;
+        };
+        let wanted = crate::clock::instant().checked_add(duration);
+        Some(wanted.map_or(open.until, |wanted| wanted.min(open.until)))
     }
 
     /// The guest got on: its processor time begins anew.
@@ -156,10 +182,11 @@ pub(super) async fn pass(engine: &Engine, plugin: &Plugin, guest: Guest, input: 
         }
         Err(e) => Err(e),
     };
+    let last_words = store.data_mut().last_words();
     match result {
         Ok(Ok(output)) => Ending::Returned(output_of(output)),
         Ok(Err(failure)) => Ending::Returned(Err(failure_of(failure))),
-        Err(e) => broke(&e, store.data()),
+        Err(e) => broke(&e, store.data(), last_words),
     }
 }
 
@@ -217,12 +244,14 @@ pub(super) fn to_guest(failure: Failure) -> types::Failure {
     types::Failure { name, message, stack, data: data.map(Payload::into_string), retry }
 }
 
-/// Why an instance ended before its function did.
-fn broke(error: &wasmtime::Error, guest: &Guest) -> Ending {
+/// Why an instance ended before its function did. What it wrote to its error output at last
+/// tells more than its stack, in languages with a runtime of their own.
+fn broke(error: &wasmtime::Error, guest: &Guest, last_words: Option<String>) -> Ending {
     if let Some(stop) = error.downcast_ref::<Stop>() {
         return Ending::Left(stop.clone());
     }
-    let panic = guest.last_error.clone();
+    let panic = guest.last_error.clone().or_else(|| last_words.as_deref().and_then(sentence_of));
+    let exit = error.downcast_ref::<wasmtime_wasi::I32Exit>();
     let failure = match (error.downcast_ref::<Broke>(), error.downcast_ref::<Trap>()) {
         (Some(b @ Broke::Timeout(..)), _) => Failure::new("StepTimeout", b.to_string()),
         (Some(b @ Broke::Cpu(_)), _) => Failure::new("CpuLimit", b.to_string()),
@@ -238,10 +267,22 @@ fn broke(error: &wasmtime::Error, guest: &Guest) -> Ending {
             Failure::new("Panic", panic.unwrap_or_default())
         }
         (None, Some(trap)) => Failure::new("Trap", trap.to_string()),
-        (None, None) => Failure::new("Trap", error.root_cause().to_string()),
+        (None, None) => match (exit, panic) {
+            (Some(_), Some(panic)) => Failure::new("Panic", panic),
+            (Some(exit), None) => Failure::new("Exit", format!("the function ended its process ({exit})")),
+            (None, _) => Failure::new("Trap", error.root_cause().to_string()),
+        },
     };
-    Ending::Broke(match error.downcast_ref::<WasmBacktrace>() {
-        Some(trace) => failure.with_stack(trace.to_string()),
+    let trace = error.downcast_ref::<WasmBacktrace>().map(ToString::to_string);
+    Ending::Broke(match last_words.or(trace) {
+        Some(stack) => failure.with_stack(stack),
         None => failure,
     })
+}
+
+/// The sentence of a crash: Go's first line says `panic: …`, Python's last one the error.
+fn sentence_of(last_words: &str) -> Option<String> {
+    let mut lines = last_words.lines().map(str::trim).filter(|line| !line.is_empty());
+    let panic = lines.clone().find(|line| line.starts_with("panic: ") || line.starts_with("fatal error: "));
+    panic.or_else(|| lines.next_back()).map(str::to_owned)
 }

@@ -3,18 +3,27 @@
 use super::calls::{call, moment};
 use super::guest::{Broke, Guest, OpenStep, failure_of, output_of, to_guest};
 use super::{KvCall, KvReply, Level, Open, Reply, Stop, outbound};
+use futures_util::StreamExt;
 use pawl_bindings::pawl::workflow::{http, log, settings, step, system, types};
 use pawl_bindings::wasi::keyvalue::store as kv;
 use pawl_bindings::{Attempt, Bucket};
 use pawl_engine::replay::{Op, StepCall};
 use pawl_engine::{Failure, Span};
+use std::time::Duration;
 use wasmtime::Result;
 use wasmtime::component::Resource;
+
+/// Requests of one guest that are under way at once.
+const AT_ONCE: usize = 32;
+
+/// Bytes of the answers to one `send-all` together; the host holds them until the last is in.
+const ANSWERS_BYTES: usize = 64 << 20;
 
 impl types::Host for Guest {}
 
 impl Guest {
     async fn ask(&mut self, calls: Vec<StepCall>) -> Result<(usize, step::Outcome)> {
+        self.hand_on_output();
         let reply = self.steps.ask(&calls).await?;
         // waiting for the store was not the guest's time; being refused is no progress
         if !matches!(reply, Reply::Refused(_)) {
@@ -49,6 +58,7 @@ impl Guest {
         if !self.is_open(attempt) {
             return Err(Broke::Over.into());
         }
+        self.hand_on_output();
         self.open = None;
         let failure = self.steps.finish(result).await?;
         self.heard_of();
@@ -138,6 +148,7 @@ impl log::Host for Guest {
             log::Level::Warn => Level::Warn,
             log::Level::Error => Level::Error,
         };
+        self.hand_on_output();
         self.steps.log(level, &message, &fields);
         if level == Level::Error {
             self.last_error = Some(message);
@@ -151,14 +162,38 @@ impl http::Host for Guest {
         &mut self,
         request: http::Request,
     ) -> Result<std::result::Result<http::Response, http::Error>> {
+        let mut answers = self.send_all(vec![request]).await?;
+        let none = || Err(http::Error::Network("no answer".into()));
+        Ok(answers.pop().unwrap_or_else(none))
+    }
+
+    async fn send_all(
+        &mut self,
+        requests: Vec<http::Request>,
+    ) -> Result<Vec<std::result::Result<http::Response, http::Error>>> {
         let Some(until) = self.open.as_ref().map(|open| open.until) else {
-            let why = "outgoing HTTP is for steps: wrap it in step.run".to_owned();
-            return Ok(Err(http::Error::Denied(why)));
+            let why = "outgoing HTTP is for steps: wrap it in step.run";
+            let denied = |_| Err(http::Error::Denied(why.to_owned()));
+            return Ok(requests.into_iter().map(denied).collect());
         };
-        let answer = outbound::send(&self.client, &self.grant, request, until).await;
+        let (client, grant) = (&self.client, &self.grant);
+        let sent = requests.into_iter().map(|request| outbound::send(client, grant, request, until));
+        let mut answers = Vec::new();
+        let mut bytes = 0;
+        let mut coming = futures_util::stream::iter(sent).buffered(AT_ONCE);
+        while let Some(answer) = coming.next().await {
+            bytes += answer.as_ref().map_or(0, |answer| answer.body.len());
+            answers.push(answer.and_then(|answer| match bytes <= ANSWERS_BYTES {
+                true => Ok(answer),
+                false => {
+                    Err(http::Error::Network(format!("the answers have more than {ANSWERS_BYTES} bytes")))
+                }
+            }));
+        }
+        drop(coming);
         self.heard_of();
         self.check_deadline()?;
-        Ok(answer)
+        Ok(answers)
     }
 }
 
@@ -178,12 +213,20 @@ impl settings::Host for Guest {
 
 impl system::Host for Guest {
     fn now(&mut self) -> Result<u64> {
-        let now = || u64::try_from(crate::clock::now().as_millis()).unwrap_or(0);
-        Ok(if self.open.is_some() { now() } else { self.own.now })
+        Ok(self.time())
     }
 
     fn random(&mut self) -> Result<u64> {
-        Ok(if self.open.is_some() { rand::random() } else { self.own.random() })
+        Ok(self.draw())
+    }
+
+    async fn pause(&mut self, duration: u64) -> Result<()> {
+        if let Some(until) = self.wait_of(Duration::from_millis(duration)) {
+            tokio::time::sleep_until(until.into()).await;
+        }
+        self.heard_of();
+        self.check_deadline()?;
+        Ok(())
     }
 }
 

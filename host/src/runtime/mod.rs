@@ -2,10 +2,11 @@
 //!
 //! What a guest asks of the world goes to a [`Steps`], which somebody else
 //! implements: this module knows no storage and decides nothing about a run. It
-//! does enforce: no clock, no randomness, no files; network only inside of a step
-//! and only to granted hosts; limits on time and memory.
+//! does enforce: clock and randomness outside of steps are the run's own; no files; network
+//! only inside of a step and only to granted hosts; limits on time and memory.
 
 mod calls;
+mod compile;
 mod component;
 mod describe;
 mod engine;
@@ -14,10 +15,13 @@ mod grant;
 mod guest;
 mod imports;
 mod outbound;
+mod snapshot;
+mod wasi;
 
 pub use component::{Inspection, LoadError, Plugin, Runtime, digest};
 pub use engine::Limits;
 pub use grant::{Grant, HostPattern};
+pub use snapshot::{SnapshotError, snapshot};
 
 use async_trait::async_trait;
 use pawl_engine::replay::StepCall;
