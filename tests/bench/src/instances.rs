@@ -57,11 +57,16 @@ async fn instance(runtime: &Runtime, plugin: &Plugin, name: &str) -> Figure {
 }
 
 fn input(plugin: &Plugin) -> Input {
-    let at = Timestamp::from_millis(1_800_000_000_000);
     let data = serde_json::json!({
         "session": {"id": "cs_1", "payment_status": "paid", "client_reference_id": "u1"},
         "paymentIntent": {"id": "pi_1"}, "eventId": "evt_1", "livemode": false, "created": 1_800_000_000
     });
+    input_of(plugin.manifests[0].id.as_str(), data)
+}
+
+/// A run's beginning.
+pub(crate) fn input_of(function: &str, data: serde_json::Value) -> Input {
+    let at = Timestamp::from_millis(1_800_000_000_000);
     let event = Event {
         id: EventId::new("e"),
         name: "bench".into(),
@@ -73,7 +78,7 @@ fn input(plugin: &Plugin) -> Input {
         received_at: at,
     };
     Input {
-        function: plugin.manifests[0].id.to_string(),
+        function: function.to_owned(),
         run: "r".into(),
         attempt: 0,
         events: std::sync::Arc::new(vec![event]),
@@ -82,7 +87,7 @@ fn input(plugin: &Plugin) -> Input {
 }
 
 /// Leaves the instance at the first step.
-struct Park;
+pub(crate) struct Park;
 
 #[async_trait]
 impl Steps for Park {

@@ -1,9 +1,10 @@
 //! A load generator that costs little: prepared bytes out, as much of the answer read
 //! as tells that it is whole.
 
-use crate::clock::now;
+use crate::clock::{now, unix_ms};
 use crate::figures::Latencies;
 use anyhow::{Context, bail};
+use pawl_tests::Host;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -90,4 +91,26 @@ async fn client(
         latencies.push(from.elapsed());
     }
     Ok(latencies)
+}
+
+/// Waits until `due` (Unix ms), which must not have passed, and then until nothing is
+/// queued and nothing executes.
+pub(crate) async fn until_idle(host: &Host, due: i64) -> anyhow::Result<()> {
+    let left = due - unix_ms();
+    anyhow::ensure!(left > 0, "sending the events took longer than their head start");
+    tokio::time::sleep(Duration::from_millis(u64::try_from(left).unwrap_or(0))).await;
+    idle(host).await;
+    Ok(())
+}
+
+/// Waits until nothing is queued and nothing executes.
+pub(crate) async fn idle(host: &Host) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let queued = host.read("/v1/runs?status=Queued&limit=1").await;
+        let running = host.read("/v1/runs?status=Running&limit=1").await;
+        if [&queued, &running].iter().all(|v| v.as_array().is_some_and(Vec::is_empty)) {
+            return;
+        }
+    }
 }

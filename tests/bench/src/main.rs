@@ -10,6 +10,7 @@ mod crashes;
 mod figures;
 mod growth;
 mod instances;
+mod languages;
 mod load;
 mod sleepers;
 mod steps;
@@ -19,7 +20,7 @@ use anyhow::Context;
 use figures::Figure;
 use pawl_tests::paths;
 
-const SECTIONS: [&str; 6] = ["webhooks", "steps", "instances", "sleepers", "growth", "crashes"];
+const SECTIONS: [&str; 7] = ["webhooks", "steps", "instances", "languages", "sleepers", "growth", "crashes"];
 
 /// Where the table goes.
 const BEGIN: &str = "<!-- measured by `cargo xtask bench` -->\n";
@@ -49,6 +50,7 @@ async fn measure(section: &str) -> anyhow::Result<Vec<Figure>> {
         "webhooks" => webhooks::measure().await,
         "steps" => steps::measure().await,
         "instances" => instances::measure().await,
+        "languages" => languages::measure().await,
         "sleepers" => sleepers::measure().await,
         "growth" => growth::measure().await,
         _ => crashes::measure().await,

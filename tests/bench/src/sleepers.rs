@@ -47,14 +47,8 @@ async fn put_to_sleep(host: &Host, runs: usize) -> anyhow::Result<()> {
         let body = Value::Array(vec![event; 1_000]).to_string();
         connection.exchange(&load::post("/e/bench", "", body.as_bytes())).await?;
     }
-    loop {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        let queued = host.read("/v1/runs?status=Queued&limit=1").await;
-        let running = host.read("/v1/runs?status=Running&limit=1").await;
-        if [&queued, &running].iter().all(|v| v.as_array().is_some_and(Vec::is_empty)) {
-            return Ok(());
-        }
-    }
+    load::idle(host).await;
+    Ok(())
 }
 
 fn resident_bytes(host: &Host) -> anyhow::Result<u64> {

@@ -50,17 +50,7 @@ async fn burst(host: &Host) -> anyhow::Result<f64> {
         let body = Value::Array(vec![event; 1_000]).to_string();
         connection.exchange(&load::post("/e/bench", "", body.as_bytes())).await?;
     }
-    let left = due - clock::unix_ms();
-    anyhow::ensure!(left > 0, "sending the events took longer than their head start");
-    tokio::time::sleep(Duration::from_millis(u64::try_from(left).unwrap_or(0))).await;
-    loop {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        let queued = host.read("/v1/runs?status=Queued&limit=1").await;
-        let running = host.read("/v1/runs?status=Running&limit=1").await;
-        if [&queued, &running].iter().all(|v| v.as_array().is_some_and(Vec::is_empty)) {
-            break;
-        }
-    }
+    load::until_idle(host, due).await?;
     let seconds = (clock::unix_ms() - due) as f64 / 1_000.0;
     let failed = host.read("/v1/runs?status=Failed&limit=1").await;
     anyhow::ensure!(failed.as_array().is_some_and(Vec::is_empty), "a run failed: {failed}");
