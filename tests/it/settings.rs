@@ -3,6 +3,8 @@
 use pawl_tests::host::refused;
 use pawl_tests::{Setup, paths, stripe};
 use serde_json::json;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 #[tokio::test]
 async fn a_store_in_memory_does_everything_but_remember() {
@@ -32,6 +34,28 @@ async fn functions_may_be_named_file_by_file() {
     let files = ["version-a", "steps"].map(|name| paths::guest(name).display().to_string());
     let host = Setup::dev().env("PAWL_FUNCTIONS", files.join(",")).start().await;
     assert_eq!(host.read("/v1/functions").await.as_array().map(Vec::len), Some(27));
+}
+
+#[tokio::test]
+async fn hosts_may_share_compiled_code_in_a_folder_that_others_cannot_write_into() {
+    let cache = tempfile::tempdir().expect("a folder");
+    fs::set_permissions(cache.path(), fs::Permissions::from_mode(0o777)).expect("opens it to others");
+    let code = || fs::read_dir(cache.path()).expect("reads").map(|f| f.expect("a file")).collect::<Vec<_>>();
+    for _ in 0..2 {
+        let host = Setup::dev().guests(&["version-a"]).env("PAWL_CACHE", cache.path()).start().await;
+        assert!(!host.data().join("compiled").exists());
+        assert_eq!(code().len(), 1);
+    }
+    let mode = fs::metadata(cache.path()).expect("reads").permissions().mode();
+    assert_eq!(mode & 0o777, 0o755);
+    let written = code()[0].metadata().and_then(|m| m.modified()).expect("a time");
+    let host = Setup::dev().guests(&["version-a"]).env("PAWL_CACHE", cache.path()).start().await;
+    assert_eq!(host.read("/v1/functions").await.as_array().map(Vec::len), Some(1));
+    assert_eq!(
+        code()[0].metadata().and_then(|m| m.modified()).expect("a time"),
+        written,
+        "not compiled anew"
+    );
 }
 
 #[tokio::test]
