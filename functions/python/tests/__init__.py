@@ -1,0 +1,1 @@
+"""Tests of the functions, by the test kit of the SDK."""
