@@ -194,15 +194,19 @@ impl Runtime {
     fn describe(&self, pre: &PluginPre<Guest>) -> Result<Vec<Manifest>, LoadError> {
         let limits = Limits { cpu: self.limits.cpu.min(DESCRIBE), ..self.limits };
         let guest =
-            Guest::new(Box::new(Nothing), Grant::default(), self.client.clone(), limits, Own::default());
+            Guest::new(Box::new(Nothing), Grant::default(), self.client.clone(), limits, Own::nobodys());
+        let mut store = store(&self.engine, guest);
         let describe = async {
-            let mut store = store(&self.engine, guest);
             let instance = pre.instantiate_async(&mut store).await?;
             instance.pawl_workflow_functions().call_describe(&mut store).await
         };
         // nothing here waits for anything: a describing plugin gets no answers
-        let described =
-            wait_for(describe).map_err(|e| LoadError::Describe(format!("{:#}", e.root_cause())))?;
+        let described = wait_for(describe).map_err(|e| {
+            let trap = e.root_cause().to_string();
+            LoadError::Describe(
+                store.data_mut().last_sentence().map_or(trap.clone(), |s| format!("{s} ({trap})")),
+            )
+        })?;
         if described.is_empty() {
             return Err(LoadError::NoFunctions(", and describes at least one"));
         }

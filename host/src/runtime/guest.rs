@@ -45,6 +45,11 @@ impl Own {
         Self { now: unsigned(input.now), skipped: Duration::ZERO, state: retry::seed(&[&input.run], 0) }
     }
 
+    /// Of an instance without a run. Go's runtime does not believe in a clock at 0.
+    pub(super) fn nobodys() -> Self {
+        Self { now: 1, ..Self::default() }
+    }
+
     /// The next number of the sequence: SplitMix64 (Steele, Lea, Flood: Fast Splittable
     /// Pseudorandom Number Generators).
     pub(super) fn random(&mut self) -> u64 {
@@ -116,6 +121,12 @@ impl Guest {
         };
         let wanted = crate::clock::instant().checked_add(duration);
         Some(wanted.map_or(open.until, |wanted| wanted.min(open.until)))
+    }
+
+    /// What it said before it broke: its last error line, or the sentence in its error output.
+    pub(super) fn last_sentence(&mut self) -> Option<String> {
+        let words = self.last_words();
+        self.last_error.clone().or_else(|| words.as_deref().and_then(sentence_of))
     }
 
     /// The guest got on: its processor time begins anew.

@@ -1,0 +1,1 @@
+// Without an assembly file Go's compiler wants a body for sbrk, which is linked by its name.

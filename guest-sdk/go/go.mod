@@ -1,0 +1,3 @@
+module pawl.dev/pawl
+
+go 1.25
