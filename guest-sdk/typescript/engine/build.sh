@@ -9,7 +9,7 @@ CRATE_VERSION=0.14.0
 CRATE_SHA256=cee271d0eeba64f0915b846cb7ae02e16faf3dfdffdca91731101d9d30fe3423
 ZIG_VERSION=0.17.1
 # The stack in the linear memory; vm.c has the part of it that JavaScript may use.
-STACK_BYTES=1048576
+STACK_BYTES=2097152
 
 here=$(cd "$(dirname "$0")" && pwd)
 out=${1:-$here/engine.wasm}

@@ -2,14 +2,14 @@
  * (`JS_SetMaxStackSize` is without effect there), and a memory that makes a small snapshot.
  *
  * A call of JavaScript takes room twice: in the linear memory's stack, which QuickJS can see, and on
- * the host's stack of 512 KiB, which it cannot; there the end is a trap. So the first is given a limit
+ * the host's stack of 2 MiB, which it cannot; there the end is a trap. So the first is given a limit
  * that comes before the second's end, and endless recursion is a RangeError. Both numbers here are
  * measured: `engine/README.md`. */
 #include <stddef.h>
 #include <stdint.h>
 
 /* How much of the linear memory's stack JavaScript may use. */
-#define STACK_LIMIT (224 << 10)
+#define STACK_LIMIT (896 << 10)
 
 /* QuickJS asks for the address of its frame in each function that recurses. This gives it one, and
  * makes the frame a little larger: else JSON.parse, whose frames are small in the linear memory and

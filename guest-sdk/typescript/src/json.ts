@@ -32,11 +32,22 @@ type JsonField<V> = undefined extends V ? Jsonify<Exclude<V, undefined>> | undef
  */
 export function encode(value: unknown, what: string, name = "InvalidOutput"): string {
   try {
-    return JSON.stringify(value) ?? "null";
+    const text = JSON.stringify(value) ?? "null";
+    // half of a pair is no text outside of JavaScript: the host would refuse it
+    return LONE_SURROGATE.test(text) ? JSON.stringify(value, (_, inner) => mended(inner)) : text;
   } catch (error) {
     const why = culprit(value) ?? String((error as Error)?.message ?? error);
     throw refusal(name, `${what} cannot be JSON: ${why}`);
   }
+}
+
+/** As `JSON.stringify` writes it: a pair comes as the character itself. */
+const LONE_SURROGATE = /\\ud[89a-f]/;
+
+function mended(value: unknown): unknown {
+  if (typeof value === "string") return value.toWellFormed();
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key.toWellFormed(), inner]));
 }
 
 /** The JSON of what has to be an object: an event's data, a user. */

@@ -57,8 +57,9 @@ fn config() -> Config {
     // the ABI is synchronous; without the machinery for the other one a run costs less
     config.concurrency_support(false);
     config.wasm_backtrace_details(WasmBacktraceDetails::Enable);
-    config.max_wasm_stack(512 << 10);
-    config.async_stack_size(1 << 20);
+    // an interpreter's calls take many frames each; only what was used is memory
+    config.max_wasm_stack(2 << 20);
+    config.async_stack_size(3 << 20);
     config.memory_reservation(MEMORY_RESERVATION as u64);
     config
 }
