@@ -6,6 +6,7 @@ mod crash;
 mod events;
 mod flow;
 mod instant;
+mod languages;
 mod leaving;
 mod reload;
 mod runs;

@@ -41,7 +41,8 @@ impl Host {
 
     async fn wait_until_ready(&mut self) {
         let file = self.data().join("addr");
-        self.addr = until("the host's address", PATIENCE, async || {
+        let patience = self.setup.patience;
+        self.addr = until("the host's address", patience, async || {
             if let Ok(Some(status)) = self.child.try_wait() {
                 panic!("the host ended: {status}");
             }
@@ -49,7 +50,7 @@ impl Host {
             text.trim().parse::<SocketAddr>().map_err(|e| format!("{text:?}: {e}"))
         })
         .await;
-        until("/readyz", PATIENCE, async || match self.client.get(self.url("/readyz")).send().await {
+        until("/readyz", patience, async || match self.client.get(self.url("/readyz")).send().await {
             Ok(answer) if answer.status() == 200 => Ok(()),
             Ok(answer) => Err(answer.status().to_string()),
             Err(e) => Err(e.to_string()),

@@ -6,6 +6,7 @@
 //! - [`upstream`]: a server for functions to call, which counts and can hold its answers
 //! - [`instant`]: InstantDB's admin API, as far as functions use it
 //! - [`clients`]: the official clients, run with node and Python
+//! - [`languages`]: the languages that functions are written in
 //! - [`raw`]: connections below HTTP's manners
 //!
 //! Nothing here may depend on the host's crates: tests see what users see.
@@ -16,6 +17,7 @@ pub mod clock;
 pub mod components;
 pub mod host;
 pub mod instant;
+pub mod languages;
 pub mod paths;
 pub mod raw;
 pub mod setup;
@@ -24,4 +26,5 @@ pub mod upstream;
 
 pub use answer::Answer;
 pub use host::Host;
+pub use languages::Language;
 pub use setup::Setup;

@@ -1,7 +1,7 @@
 //! How a host is to be started.
 
 use crate::host::Host;
-use crate::{paths, stripe};
+use crate::{clock, paths, stripe};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,7 @@ pub struct Setup {
     pub(crate) command: &'static str,
     pub(crate) env: Vec<(String, OsString)>,
     pub(crate) file_limit: Option<u64>,
+    pub(crate) patience: Duration,
 }
 
 impl Setup {
@@ -35,7 +36,7 @@ impl Setup {
     fn new(command: &'static str) -> Self {
         let folder = tempfile::Builder::new().prefix("pawl-").tempdir().expect("a folder for the host");
         fs::create_dir(folder.path().join("functions")).expect("a folder for functions");
-        Self { folder, command, env: Vec::new(), file_limit: None }
+        Self { folder, command, env: Vec::new(), file_limit: None, patience: clock::PATIENCE }
             .env("STRIPE_WEBHOOK_SECRET", stripe::SECRET)
     }
 
@@ -55,6 +56,12 @@ impl Setup {
     /// Lets no file of the host's grow beyond so many bytes: a disk that is full.
     pub fn file_limit(mut self, bytes: u64) -> Self {
         self.file_limit = Some(bytes);
+        self
+    }
+
+    /// How long its start may take, where it has much to compile.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
         self
     }
 
@@ -86,7 +93,7 @@ impl Setup {
         self.folder.path().join("functions")
     }
 
-    fn put(&self, from: &Path, name: &str) {
+    pub(crate) fn put(&self, from: &Path, name: &str) {
         let to = self.functions_folder().join(name);
         fs::copy(from, &to).unwrap_or_else(|e| panic!("{}: {e}", to.display()));
         // as if it had lain there for long: a host waits for fresh files to settle

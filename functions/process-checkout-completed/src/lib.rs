@@ -61,3 +61,32 @@ fn process_checkout_completed(event: Event<Completed>, step: Step) -> Result<Val
 }
 
 pawl::plugin!(process_checkout_completed);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pawl::json;
+    use pawl::test::{Answer, Request};
+
+    #[test]
+    fn a_database_in_trouble_is_asked_again_and_the_payment_logged_once() {
+        let text =
+            include_str!("../../../tests/fixtures/stripe/checkout.session.completed.subscription.json");
+        let event: Value = serde_json::from_str(text).expect("a fixture");
+        let mut calls = 0;
+        let run = pawl::test::run(process_checkout_completed)
+            .event("stripe/checkout.session.completed", json!({ "session": event["data"]["object"] }))
+            .setting("INSTANT_APP_ID", "app-1")
+            .setting("INSTANT_API_URI", "https://instant.example.com/")
+            .http(move |request: &Request| {
+                assert_eq!(request.url, "https://instant.example.com/admin/transact");
+                calls += 1;
+                if calls == 1 { Answer::status(503) } else { (200, json!({ "tx-id": 7 })).into() }
+            })
+            .go();
+        assert_eq!(run.output::<Value>().expect("completes")["store"], "instantdb");
+        assert_eq!(run.step_ids(), ["validate-session", "update-subscription", "log-payment-success"]);
+        assert_eq!(run.step("update-subscription").attempts, 2);
+        assert_eq!(run.logs().len(), 1, "{:?}", run.logs());
+    }
+}

@@ -149,4 +149,19 @@ mod tests {
         assert_eq!((record.count, record.latest.len(), record.user_id.as_deref()), (30, KEPT, Some("u")));
         assert_eq!(record.latest[0].event_id, "evt_10");
     }
+
+    #[test]
+    fn a_payment_that_failed_before_is_counted_and_warned_of_again() {
+        let before = json!({ "userId": "u", "count": 1, "latest": [{ "eventId": "evt_0", "at": "t" }] });
+        let payment = json!({ "id": "pi_1", "last_payment_error": { "code": "card_declined" } });
+        let run = pawl::test::run(process_payment_failed)
+            .event("stripe/payment_intent.payment_failed", json!({ "paymentIntent": payment }))
+            .key("failures:pi_1", before)
+            .fails_first("handle-failure", 1, "the store is busy")
+            .go();
+        assert_eq!(run.output::<Value>().expect("completes")["failures"], 2);
+        assert_eq!(run.key::<Record>("failures:pi_1").map(|record| record.count), Some(2));
+        let warned = ["payment failed", "a payment fails again and again"];
+        assert_eq!(run.logs().iter().map(|line| line.message.as_str()).collect::<Vec<_>>(), warned);
+    }
 }

@@ -95,4 +95,19 @@ mod tests {
             assert!(confirm(&object).is_err_and(|e| !e.is_retryable()), "{object}");
         }
     }
+
+    #[test]
+    fn a_payment_is_logged_and_kept_under_its_id() {
+        let payment = json!({ "id": "pi_1", "amount_received": 3139, "currency": "usd" });
+        let run = pawl::test::run(process_payment_succeeded)
+            .event("stripe/payment_intent.succeeded", json!({ "paymentIntent": payment }))
+            .go();
+        assert_eq!(run.output::<Value>().expect("completes")["recordedAs"], "payment:pi_1");
+        let kept: Value = run.key("payment:pi_1").expect("kept");
+        assert_eq!((&kept["status"], &kept["amount"]), (&json!("succeeded"), &json!(3139)));
+        assert_eq!(
+            run.logs().iter().map(|line| line.message.as_str()).collect::<Vec<_>>(),
+            ["payment succeeded"]
+        );
+    }
 }

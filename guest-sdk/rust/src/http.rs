@@ -7,7 +7,7 @@
 //! A request that is all that a step does can be left to the host:
 //! [`Step::fetch`](crate::Step::fetch).
 
-use crate::bindings::pawl::workflow::http as wit;
+use crate::host::http as wit;
 use crate::{Error, IntoSpan, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -106,10 +106,7 @@ impl Request {
     #[track_caller]
     pub fn send(self) -> Result<Response> {
         let place = self.place();
-        match wit::send(&self.into_inner()?) {
-            Ok(answer) => Ok(Response { inner: answer, place, is_kept: false }),
-            Err(error) => Err(failed(error, &place)),
-        }
+        answered(wit::send(&self.into_inner()?), place)
     }
 
     /// The request, unless something was wrong with it.
@@ -123,6 +120,54 @@ impl Request {
         let host = url.split_once("://").map_or(url, |(_, rest)| rest);
         let host = host.split(['/', '?', '#']).next().unwrap_or_default();
         format!("{} {}", self.inner.method, host.rsplit('@').next().unwrap_or_default())
+    }
+}
+
+/// Sends several at once and waits for all of their answers, which come in the order of the
+/// requests; each is as [`Request::send`] would give it. What cannot be sent keeps the others
+/// from nothing.
+///
+/// ```no_run
+/// # extern crate pawl_sdk as pawl;
+/// # fn f(step: pawl::Step) -> pawl::Result<()> {
+/// let sizes: Vec<usize> = step.run("measure", || {
+///     let pages = ["https://example.com/a", "https://example.com/b"].map(pawl::http::get);
+///     pawl::http::send_all(pages).into_iter().map(|page| Ok(page?.bytes().len())).collect()
+/// })?;
+/// # Ok(()) }
+/// ```
+#[track_caller]
+pub fn send_all(requests: impl IntoIterator<Item = Request>) -> Vec<Result<Response>> {
+    let mut sent = Vec::new();
+    // what is wrong with a request, or where it goes
+    let mut places = Vec::new();
+    for request in requests {
+        let place = request.place();
+        places.push(request.into_inner().map(|request| {
+            sent.push(request);
+            place
+        }));
+    }
+    let answers = if sent.is_empty() { Vec::new() } else { wit::send_all(&sent) };
+    let mut answers = answers.into_iter();
+    let mut all = Vec::with_capacity(places.len());
+    for place in places {
+        all.push(match place.map(|place| (answers.next(), place)) {
+            Ok((Some(answer), place)) => answered(answer, place),
+            Ok((None, place)) => {
+                Err(Error::no_retry(format!("{place}: the host gave no answer")).with_name("HttpInvalid"))
+            }
+            Err(error) => Err(error),
+        });
+    }
+    all
+}
+
+#[track_caller]
+fn answered(answer: std::result::Result<wit::Response, wit::Error>, place: String) -> Result<Response> {
+    match answer {
+        Ok(inner) => Ok(Response { inner, place, is_kept: false }),
+        Err(error) => Err(failed(error, &place)),
     }
 }
 

@@ -7,7 +7,7 @@
 //! # Ok(()) }
 //! ```
 
-use crate::bindings::wasi::keyvalue::store as wit;
+use crate::host::store as wit;
 use crate::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

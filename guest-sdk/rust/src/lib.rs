@@ -33,7 +33,7 @@
 //!
 //! Such a crate is a `cdylib` for `wasm32-unknown-unknown`; what cargo builds is what
 //! the host loads. There is no clock ([`system`]), no file and no network ([`http`]) but
-//! what this crate offers.
+//! what this crate offers. In `cargo test` functions run without a host: [`test`](mod@test).
 
 // What the macros write says `::pawl`, in the tests of this crate as well.
 #[cfg(test)]
@@ -46,6 +46,7 @@ mod event;
 mod failed;
 mod flow;
 mod function;
+mod host;
 pub mod http;
 pub mod kv;
 mod log;
@@ -53,6 +54,8 @@ pub mod settings;
 mod span;
 mod step;
 pub mod system;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod test;
 mod time;
 
 pub use error::{Error, OrNoRetry};
@@ -79,4 +82,6 @@ pub mod __private {
         Timeouts, Trigger,
     };
     pub use crate::function::{Definition, Entry, Function, call, call_failed, call_with_all, dispatch};
+    #[cfg(not(target_arch = "wasm32"))]
+    pub use crate::test::stage::entered;
 }

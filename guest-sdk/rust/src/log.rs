@@ -1,6 +1,6 @@
 //! Lines for the run's log.
 
-use crate::bindings::pawl::workflow::log as wit;
+use crate::host::log as wit;
 
 /// How much a line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

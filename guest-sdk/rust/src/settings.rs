@@ -1,6 +1,6 @@
 //! Settings that the operator gives to this function. For a step's own code.
 
-use crate::bindings::pawl::workflow::settings as wit;
+use crate::host::settings as wit;
 use crate::{Error, Result};
 
 /// A setting by its name; `None` when the operator has not set it. A name that the

@@ -14,7 +14,7 @@ pub use send::NewEvent;
 pub use wait::On;
 
 use crate::bindings::exports::pawl::workflow::functions::Context;
-use crate::bindings::pawl::workflow::step as wit;
+use crate::host::step as wit;
 use crate::{Error, IntoSpan, Result, Timestamp};
 use errand::Errand;
 use serde::Serialize;

@@ -14,8 +14,8 @@
 //! # Ok(()) }
 //! ```
 
-use crate::Timestamp;
-use crate::bindings::pawl::workflow::system as wit;
+use crate::host::system as wit;
+use crate::{IntoSpan, Result, Timestamp};
 
 /// Inside a step the time; outside of one when the run was started.
 pub fn now() -> Timestamp {
@@ -26,4 +26,12 @@ pub fn now() -> Timestamp {
 /// seeds.
 pub fn random() -> u64 {
     wit::random()
+}
+
+/// Inside a step returns after so long, or the step's try ends at its time limit: for what is
+/// asked again and again until it is ready. Outside of one returns at once: there a function
+/// waits with [`Step::sleep`](crate::Step::sleep), at no cost.
+pub fn pause(span: impl IntoSpan) -> Result<()> {
+    wit::pause(span.into_millis()?);
+    Ok(())
 }

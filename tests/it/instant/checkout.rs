@@ -2,7 +2,7 @@
 //! troubles it sits out, which end it, and that the token is nowhere to be seen.
 
 use pawl_tests::instant::{APP_ID, Fault, Instant, TOKEN};
-use pawl_tests::{Host, Setup, stripe};
+use pawl_tests::{Host, Language, Setup, in_languages, languages, stripe};
 use serde_json::{Value, json};
 
 const FUNCTION: &str = "process-checkout-completed";
@@ -12,9 +12,19 @@ const LOUD: &str = "info,pawl=trace,guest=trace,reqwest=trace,hyper=trace,hyper_
 /// The user of the recorded sessions.
 const USER: &str = "6f9619ff-8b86-4011-b42d-00c04fc964ff";
 
+// the same in each language that the function is written in
+in_languages!(
+    [Rust, TypeScript, Python];
+    a_paid_checkout_updates_the_user_in_one_strict_step,
+    an_unpaid_checkout_asks_nothing_of_the_database,
+    a_user_that_nobody_knows_fails_the_run_for_good_and_is_not_made,
+    troubles_of_the_database_are_sat_out,
+    a_wrong_token_fails_the_run_for_good_and_is_never_shown,
+);
+
+/// With InstantDB's settings.
 fn with(setup: Setup, stub: &Instant, token: &str) -> Setup {
     setup
-        .functions(&[FUNCTION])
         .env("INSTANT_APP_ID", APP_ID)
         .env("INSTANT_ADMIN_TOKEN", token)
         // a slash too many is easily copied
@@ -44,11 +54,11 @@ fn attempts(run: &Value) -> usize {
     step(run, "update-subscription")["attempts"].as_array().expect("attempts").len()
 }
 
-#[tokio::test]
-async fn a_paid_checkout_updates_the_user_in_one_strict_step() {
+async fn a_paid_checkout_updates_the_user_in_one_strict_step(language: Language) {
     // in production, where only what the operator set is granted
     let stub = stub_with_user().await;
-    let host = with(Setup::serve(), &stub, TOKEN).start().await;
+    let setup = with(Setup::serve(), &stub, TOKEN);
+    let Some(host) = languages::stripe(language, setup).await else { return };
     let run = check_out(&host, "evt_paid", "Completed").await;
     assert_eq!(run["output"]["activated"], true);
     assert_eq!(run["output"]["store"], "instantdb");
@@ -71,7 +81,7 @@ async fn a_paid_checkout_updates_the_user_in_one_strict_step() {
 #[tokio::test]
 async fn a_second_event_of_the_same_checkout_changes_nothing() {
     let stub = stub_with_user().await;
-    let host = with(Setup::dev(), &stub, TOKEN).start().await;
+    let host = with(Setup::dev(), &stub, TOKEN).functions(&[FUNCTION]).start().await;
     check_out(&host, "evt_first", "Completed").await;
     let before = stub.row("users", USER);
     check_out(&host, "evt_second", "Completed").await;
@@ -79,10 +89,10 @@ async fn a_second_event_of_the_same_checkout_changes_nothing() {
     assert_eq!(stub.rows("users").len(), 1);
 }
 
-#[tokio::test]
-async fn an_unpaid_checkout_asks_nothing_of_the_database() {
+async fn an_unpaid_checkout_asks_nothing_of_the_database(language: Language) {
     let stub = stub_with_user().await;
-    let host = with(Setup::dev(), &stub, TOKEN).start().await;
+    let setup = with(Setup::dev(), &stub, TOKEN);
+    let Some(host) = languages::stripe(language, setup).await else { return };
     let fixture = "checkout.session.completed.unpaid_async";
     host.deliver(&stripe::with_id(fixture, "evt_unpaid")).await.expect(200);
     let run = host.wait_for("evt_unpaid", FUNCTION, "Completed").await;
@@ -96,10 +106,10 @@ async fn an_unpaid_checkout_asks_nothing_of_the_database() {
     assert_eq!(stub.row("users", USER).expect("the user")["subscriptionStatus"], "active");
 }
 
-#[tokio::test]
-async fn a_user_that_nobody_knows_fails_the_run_for_good_and_is_not_made() {
+async fn a_user_that_nobody_knows_fails_the_run_for_good_and_is_not_made(language: Language) {
     let stub = Instant::start().await;
-    let host = with(Setup::dev(), &stub, TOKEN).start().await;
+    let setup = with(Setup::dev(), &stub, TOKEN);
+    let Some(host) = languages::stripe(language, setup).await else { return };
     let run = check_out(&host, "evt_ghost", "Failed").await;
     assert_eq!(attempts(&run), 1, "another try would not know the user either");
     let error = &run["error"];
@@ -108,11 +118,11 @@ async fn a_user_that_nobody_knows_fails_the_run_for_good_and_is_not_made() {
     assert!(stub.rows("users").is_empty());
 }
 
-#[tokio::test]
-async fn troubles_of_the_database_are_sat_out() {
+async fn troubles_of_the_database_are_sat_out(language: Language) {
     let stub = stub_with_user().await;
     [Fault::Broken, Fault::RateLimited, Fault::Timeout].into_iter().for_each(|f| stub.fail_next(f));
-    let host = with(Setup::dev(), &stub, TOKEN).start().await;
+    let setup = with(Setup::dev(), &stub, TOKEN);
+    let Some(host) = languages::stripe(language, setup).await else { return };
     let run = check_out(&host, "evt_trouble", "Completed").await;
     assert_eq!(attempts(&run), 4);
     let update = step(&run, "update-subscription");
@@ -134,7 +144,7 @@ async fn troubles_of_the_database_are_sat_out() {
 async fn a_database_that_stays_in_trouble_fails_the_run_after_four_tries() {
     let stub = stub_with_user().await;
     (0..4).for_each(|_| stub.fail_next(Fault::Broken));
-    let host = with(Setup::dev(), &stub, TOKEN).start().await;
+    let host = with(Setup::dev(), &stub, TOKEN).functions(&[FUNCTION]).start().await;
     let run = check_out(&host, "evt_broken", "Failed").await;
     assert_eq!(attempts(&run), 4, "retries: 3");
     assert_eq!(run["error"]["name"], "HttpStatus");
@@ -151,7 +161,7 @@ async fn a_database_that_stays_in_trouble_fails_the_run_after_four_tries() {
 async fn a_database_that_is_closed_or_absent_is_told_apart() {
     let stub = stub_with_user().await;
     stub.fail_next(Fault::ReadOnly);
-    let host = with(Setup::dev(), &stub, TOKEN).start().await;
+    let host = with(Setup::dev(), &stub, TOKEN).functions(&[FUNCTION]).start().await;
     let run = check_out(&host, "evt_read_only", "Failed").await;
     assert_eq!(attempts(&run), 1);
     assert!(run["error"]["message"].as_str().unwrap_or_default().contains("read-only"), "{run:#}");
@@ -161,12 +171,12 @@ async fn a_database_that_is_closed_or_absent_is_told_apart() {
     assert_eq!(run["error"]["name"], "HttpNetwork");
 }
 
-#[tokio::test]
-async fn a_wrong_token_fails_the_run_for_good_and_is_never_shown() {
+async fn a_wrong_token_fails_the_run_for_good_and_is_never_shown(language: Language) {
     // the server's answer repeats it, in a hint
     let wrong = "ffffffff-91f3-4c8e-8a44-3b2f1e0d9c8b";
     let stub = stub_with_user().await;
-    let mut host = with(Setup::serve(), &stub, wrong).env("PAWL_LOG", LOUD).start().await;
+    let setup = with(Setup::serve(), &stub, wrong).env("PAWL_LOG", LOUD);
+    let Some(mut host) = languages::stripe(language, setup).await else { return };
     let run = check_out(&host, "evt_stranger", "Failed").await;
     assert_eq!(attempts(&run), 1);
     let message = run["error"]["message"].as_str().unwrap_or_default();
@@ -191,7 +201,7 @@ async fn a_wrong_token_fails_the_run_for_good_and_is_never_shown() {
 #[tokio::test]
 async fn a_user_id_that_is_none_of_the_databases_is_refused_without_asking_it() {
     let stub = stub_with_user().await;
-    let host = with(Setup::dev(), &stub, TOKEN).start().await;
+    let host = with(Setup::dev(), &stub, TOKEN).functions(&[FUNCTION]).start().await;
     let mut event = stripe::event(FIXTURE);
     event["id"] = "evt_odd_user".into();
     event["data"]["object"]["client_reference_id"] = "users; drop".into();

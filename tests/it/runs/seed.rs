@@ -1,13 +1,23 @@
-//! The three functions of the seed on recorded events, with the host's own key-value store.
+//! The three functions of the seed on recorded events, with the host's own key-value store: in
+//! each language that they are written in.
 
 use super::{step, step_ids, text};
 use pawl_tests::setup::THREE_FUNCTIONS;
-use pawl_tests::{Host, Setup, stripe};
+use pawl_tests::{Host, Language, Setup, in_languages, languages, stripe};
 use serde_json::{Value, json};
 
 const CHECKOUT: &str = THREE_FUNCTIONS[0];
 const SUCCEEDED: &str = THREE_FUNCTIONS[1];
 const FAILED: &str = THREE_FUNCTIONS[2];
+
+in_languages!(
+    [Rust, TypeScript, Python];
+    each_recorded_event_does_what_its_function_is_for,
+    what_is_kept_of_a_run_holds_nothing_about_the_person,
+    the_key_value_store_is_kept_from_run_to_run_and_over_a_kill,
+    the_user_is_the_client_reference_or_else_in_the_metadata,
+    the_seeds_own_test_event_fails_for_good_with_a_sentence,
+);
 
 /// Delivers a body and waits for its one run's end.
 async fn run(host: &Host, body: &[u8], function: &str, end: &str) -> Value {
@@ -40,9 +50,8 @@ fn expect_smooth(run: &Value, steps: &[&str]) {
     assert_eq!(text(run, "function_version").len(), 64, "the digest of the bytes");
 }
 
-#[tokio::test]
-async fn each_recorded_event_does_what_its_function_is_for() {
-    let host = Setup::dev().three_functions().start().await;
+async fn each_recorded_event_does_what_its_function_is_for(language: Language) {
+    let Some(host) = languages::stripe(language, Setup::dev()).await else { return };
     let checkout = ["validate-session", "update-subscription", "log-payment-success"];
     let user = "6f9619ff-8b86-4011-b42d-00c04fc964ff";
 
@@ -87,9 +96,8 @@ async fn each_recorded_event_does_what_its_function_is_for() {
     }
 }
 
-#[tokio::test]
-async fn what_is_kept_of_a_run_holds_nothing_about_the_person() {
-    let host = Setup::dev().three_functions().start().await;
+async fn what_is_kept_of_a_run_holds_nothing_about_the_person(language: Language) {
+    let Some(host) = languages::stripe(language, Setup::dev()).await else { return };
     let cases = [
         ("checkout.session.completed.payment", CHECKOUT),
         ("payment_intent.succeeded", SUCCEEDED),
@@ -112,9 +120,8 @@ async fn what_is_kept_of_a_run_holds_nothing_about_the_person() {
     }
 }
 
-#[tokio::test]
-async fn the_key_value_store_is_kept_from_run_to_run_and_over_a_kill() {
-    let mut host = Setup::dev().three_functions().start().await;
+async fn the_key_value_store_is_kept_from_run_to_run_and_over_a_kill(language: Language) {
+    let Some(mut host) = languages::stripe(language, Setup::dev()).await else { return };
     for n in 1..=3 {
         let body = stripe::with_id("payment_intent.payment_failed", &format!("evt_again_{n}"));
         let done = run(&host, &body, FAILED, "Completed").await;
@@ -126,9 +133,8 @@ async fn the_key_value_store_is_kept_from_run_to_run_and_over_a_kill() {
     }
 }
 
-#[tokio::test]
-async fn the_user_is_the_client_reference_or_else_in_the_metadata() {
-    let host = Setup::dev().functions(&[CHECKOUT]).start().await;
+async fn the_user_is_the_client_reference_or_else_in_the_metadata(language: Language) {
+    let Some(host) = languages::stripe(language, Setup::dev()).await else { return };
     let cases = [
         ("both", json!("user-a"), json!({ "userId": "user-b" }), Some("user-a")),
         ("metadata", Value::Null, json!({ "userId": "user-b" }), Some("user-b")),
@@ -155,10 +161,9 @@ async fn the_user_is_the_client_reference_or_else_in_the_metadata() {
     }
 }
 
-#[tokio::test]
-async fn the_seeds_own_test_event_fails_for_good_with_a_sentence() {
+async fn the_seeds_own_test_event_fails_for_good_with_a_sentence(language: Language) {
     // the session of the seed's curl example is empty
-    let host = Setup::dev().three_functions().start().await;
+    let Some(host) = languages::stripe(language, Setup::dev()).await else { return };
     let body = r#"{"name":"stripe/checkout.session.completed","data":{"session":{}}}"#;
     let id = host.post("/api/inngest/test", body).await.expect(200).json()["ids"][0].clone();
     let failed = host.wait_for(id.as_str().expect("an id"), CHECKOUT, "Failed").await;

@@ -90,6 +90,7 @@ fn check(function: &ItemFn) -> syn::Result<()> {
 
 fn expand(arguments: &Arguments, function: &ItemFn) -> TokenStream {
     let (name, visibility) = (&function.sig.ident, &function.vis);
+    let announced = announced(function);
     let (definition, caller) = (arguments.definition(), arguments.caller());
     let failure = arguments.failure().map(|(handler, definition)| {
         quote! {
@@ -105,7 +106,7 @@ fn expand(arguments: &Arguments, function: &ItemFn) -> TokenStream {
     });
     // A type may have the name of a function: that is how `plugin!` finds this one.
     quote! {
-        #function
+        #announced
 
         #[doc(hidden)]
         #[allow(non_camel_case_types, reason = "it goes by the function's name")]
@@ -122,4 +123,17 @@ fn expand(arguments: &Arguments, function: &ItemFn) -> TokenStream {
             }) #failure];
         }
     }
+}
+
+/// The author's function, which tells `pawl::test` of its attribute when it is called in a test:
+/// a function that is given by its name cannot be asked for it.
+fn announced(function: &ItemFn) -> ItemFn {
+    let name = &function.sig.ident;
+    let mut function = function.clone();
+    let told: syn::Stmt = syn::parse_quote! {
+        #[cfg(not(target_arch = "wasm32"))]
+        ::pawl::__private::entered(&<#name as ::pawl::__private::Function>::ENTRIES[0].0);
+    };
+    function.block.stmts.insert(0, told);
+    function
 }
