@@ -14,6 +14,7 @@ pub mod ids;
 pub mod ingress;
 pub mod intake;
 pub mod operator;
+pub mod project;
 pub mod runtime;
 pub mod schedule;
 pub mod secret;

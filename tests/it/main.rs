@@ -8,6 +8,7 @@ mod flow;
 mod instant;
 mod languages;
 mod leaving;
+mod projects;
 mod reload;
 mod runs;
 mod settings;

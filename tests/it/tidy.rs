@@ -17,6 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("store", &[]),
     ("ingress", &["secret"]),
     ("runtime", &["clock", "secret"]),
+    ("project", &["clock", "runtime"]),
     ("config", &["runtime", "secret"]),
     ("telemetry", &["config"]),
     ("catalog", &["clock", "config", "runtime", "store"]),
@@ -26,7 +27,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("worker", &["catalog", "clock", "ids", "intake", "runtime", "store", "telemetry"]),
     ("http", &["catalog", "clock", "config", "ingress", "intake", "operator", "secret", "store"]),
     ("app", &["catalog", "config", "http", "intake", "operator", "runtime", "schedule", "store", "worker"]),
-    ("cli", &["app", "catalog", "clock", "config", "http", "runtime", "telemetry"]),
+    ("cli", &["app", "catalog", "clock", "config", "http", "project", "runtime", "telemetry"]),
     ("main", &["cli"]),
     ("lib", &[]),
 ];

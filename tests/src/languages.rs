@@ -49,7 +49,7 @@ impl Language {
         match self {
             Self::Rust => Some(THREE_FUNCTIONS.map(paths::function).into()),
             _ => self
-                .built("functions", "functions", &format!("stripe-{}", self.name()))
+                .built(&format!("functions-{}", self.name()), "functions", &format!("stripe-{}", self.name()))
                 .map(|path| vec![path]),
         }
     }

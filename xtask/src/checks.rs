@@ -1,7 +1,8 @@
 //! Everything that CI runs.
 
 use crate::process::{cargo, output_of, repository, shown, target_dir};
-use crate::{clock, functions};
+use crate::tools::Tools;
+use crate::{clock, functions, sdks};
 use anyhow::{Context, Result, bail};
 use std::process::Command;
 
@@ -25,10 +26,12 @@ pub(crate) fn run() -> Result<()> {
     timed("functions", &|| functions::build(&functions::FUNCTIONS))?;
     timed("guests of the tests", &|| functions::build(&functions::GUESTS))?;
     timed("clippy", &clippy)?;
-    // the end-to-end tests start it; with the whole workspace, because alone it would have
-    // other features of its dependencies, and they would be compiled twice
-    timed("host", &|| check(&["build", "--locked", "--workspace"], ".", &[]))?;
-    timed("tests", &tests)?;
+    // the end-to-end tests start it
+    timed("host", &|| functions::host().map(drop))?;
+    let tools = Tools::ready();
+    timed("other languages", &|| other_languages(&tools))?;
+    timed("SDKs", &|| sdks(&tools))?;
+    timed("tests", &|| tests(&tools))?;
     timed("documentation", &documentation)?;
     if repository().join("deny.toml").exists() && has("deny") {
         timed("dependencies", &dependencies)?;
@@ -56,12 +59,38 @@ fn clippy() -> Result<()> {
     Ok(())
 }
 
-fn tests() -> Result<()> {
+/// The guests that the host builds itself.
+fn other_languages(tools: &Result<Tools>) -> Result<()> {
+    let host = functions::host()?;
+    functions::build_others(&functions::FUNCTIONS, &host, tools.as_ref().ok())?;
+    functions::build_others(&functions::GUESTS, &host, tools.as_ref().ok())
+}
+
+/// The SDKs by themselves. Where their tools are not on this machine that is said; in CI it
+/// is an error.
+fn sdks(tools: &Result<Tools>) -> Result<()> {
+    match tools {
+        Ok(tools) => {
+            sdks::check(tools)?;
+            sdks::engine(tools)
+        }
+        Err(e) if std::env::var_os("CI").is_none() => {
+            println!("SKIPPED: {e:#}");
+            Ok(())
+        }
+        Err(e) => bail!("{e:#}"),
+    }
+}
+
+fn tests(tools: &Result<Tools>) -> Result<()> {
+    let path = tools.as_ref().map_or_else(|_| std::env::var_os("PATH").unwrap_or_default(), Tools::path);
+    let path = path.to_string_lossy();
+    let env = [("PATH", &*path)];
     if has("nextest") {
-        check(&["nextest", "run", "--locked", "--workspace"], ".", &[])?;
+        check(&["nextest", "run", "--locked", "--workspace"], ".", &env)?;
         check(&["test", "--locked", "--workspace", "--doc"], ".", &[])?;
     } else {
-        check(&["test", "--locked", "--workspace"], ".", &[])?;
+        check(&["test", "--locked", "--workspace"], ".", &env)?;
     }
     // what the functions decide, without a host
     check(&["test", "--locked", "--workspace"], functions::FUNCTIONS.workspace, &[])

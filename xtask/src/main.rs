@@ -6,6 +6,8 @@ mod clock;
 mod demo;
 mod functions;
 mod process;
+mod sdks;
+mod tools;
 mod wasm;
 
 use anyhow::{Result, bail};
@@ -20,8 +22,9 @@ cargo xtask <command>
              own and shows what became of them; --keep goes on serving until Ctrl-C,
              --data keeps the host's data in that folder
   test       everything that CI runs, set-up included
-  functions  builds functions/ into target/functions/*.wasm
-  guests     builds tests/guests/ into target/guests-wasm/*.wasm
+  functions  builds functions/ into target/functions/*.wasm, and the same functions in
+             other languages into target/functions-*/ with the host's `pawl build`
+  guests     builds tests/guests/ into target/guests-wasm/*.wasm, in every language
   bench [SECTION]…
              measures what docs/performance.md tells, in release; all sections
              together write its table
@@ -43,8 +46,8 @@ fn run(arguments: &[&str]) -> Result<()> {
     match arguments {
         ["demo", options @ ..] => demo::run(&demo_options(options)?),
         ["test"] => checks::run(),
-        ["functions"] => functions::build(&functions::FUNCTIONS),
-        ["guests"] => functions::build(&functions::GUESTS),
+        ["functions"] => build(&functions::FUNCTIONS),
+        ["guests"] => build(&functions::GUESTS),
         ["bench", sections @ ..] => bench::run(sections),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");
@@ -52,6 +55,12 @@ fn run(arguments: &[&str]) -> Result<()> {
         }
         _ => bail!("`{}` is no command\n\n{HELP}", arguments.join(" ")),
     }
+}
+
+fn build(guests: &functions::Guests) -> Result<()> {
+    functions::build(guests)?;
+    let tools = tools::Tools::ready().inspect_err(|e| println!("{e:#}")).ok();
+    functions::build_others(guests, &functions::host()?, tools.as_ref())
 }
 
 fn demo_options(arguments: &[&str]) -> Result<demo::Options> {

@@ -39,7 +39,9 @@ pub(crate) fn shown(command: &Command) -> String {
     let mut words = Vec::new();
     for (name, value) in command.get_envs() {
         // ours: they name this machine's folders, and change no outcome
-        let is_ours = name == "CARGO_TARGET_DIR" || name == "CARGO_ENCODED_RUSTFLAGS";
+        let is_ours = ["CARGO_TARGET_DIR", "CARGO_ENCODED_RUSTFLAGS", "PAWL_CACHE", "PATH"]
+            .iter()
+            .any(|ours| name == *ours);
         if let Some(value) = value.filter(|_| !is_ours) {
             words.push(format!("{}={}", name.display(), quoted(&value.to_string_lossy())));
         }

@@ -1,17 +1,19 @@
 //! The command line: one file a group of verbs. Commands print to standard output,
 //! what goes wrong to standard error; `--json` prints what a machine reads.
 
+mod build;
 mod check;
 mod doctor;
 mod events;
 mod functions;
 mod host;
+mod new;
 mod print;
 mod remote;
 mod runs;
 mod snapshot;
 
-use crate::config::{Flags, Mode};
+use crate::config::Flags;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -25,7 +27,9 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  pawl dev                                          serve ./functions/*.wasm, port 3000
+  pawl new ship-orders --lang typescript            a project with one function and its test
+  pawl dev                                          build and serve the project of this folder,
+                                                    and ./functions/*.wasm, port 3000
   pawl send shop/order.placed --data '{\"id\": 7}'    send an event to it
   pawl runs list --status failed                    what went wrong
   pawl runs show 01KB2Y…                            its steps, tries and errors
@@ -43,9 +47,17 @@ Environment without flags:
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve on this machine: no keys, loopback only, the test endpoint on
-    #[command(after_help = format!("{ENVIRONMENT}\n\nExample:\n  STRIPE_WEBHOOK_SECRET=whsec_… pawl dev --functions target/functions"))]
-    Dev(Flags),
+    /// Make a project: a function with its test
+    #[command(after_help = "Example:\n  pawl new ship-orders --lang typescript")]
+    New(new::Args),
+    /// Build the component of a project: Rust, TypeScript, JavaScript, Python, Go
+    #[command(
+        after_help = "Examples:\n  pawl build                                the project of this folder, to dist/\n  pawl build ship-orders refunds --out functions\n\nEnds with 3 where a tool is missing on this machine."
+    )]
+    Build(build::Args),
+    /// Build and serve on this machine: no keys, loopback only, the test endpoint on
+    #[command(after_help = format!("{ENVIRONMENT}\n\nExamples:\n  pawl dev                                  the project of this folder, built anew when a file changes\n  pawl dev --project ship-orders --project refunds\n  STRIPE_WEBHOOK_SECRET=whsec_… pawl dev --functions target/functions"))]
+    Dev(host::DevArgs),
     /// Serve in production; needs INNGEST_EVENT_KEY and INNGEST_SIGNING_KEY
     #[command(
         after_help = format!("{ENVIRONMENT}\n\nExample:\n  INNGEST_EVENT_KEY=… INNGEST_SIGNING_KEY=… pawl serve --addr 0.0.0.0:3000")
@@ -105,8 +117,10 @@ pub fn main() -> ExitCode {
 
 async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Dev(flags) => host::run(Mode::Dev, flags).await?,
-        Command::Serve(flags) => host::run(Mode::Serve, flags).await?,
+        Command::New(args) => new::run(&args)?,
+        Command::Build(args) => return build::run(args).await,
+        Command::Dev(args) => host::dev(args).await?,
+        Command::Serve(flags) => host::serve(flags).await?,
         Command::Check(args) => return check::run(&args),
         Command::Deploy(args) => functions::deploy(args).await?,
         Command::Send(args) => events::send(args).await?,

@@ -55,6 +55,22 @@ pub(super) fn seconds(time: &Value) -> String {
     text.split_once('.').map_or(text.clone(), |(seconds, _)| format!("{seconds}Z"))
 }
 
+/// A size: `843 KB`, `18.9 MB`.
+pub(super) fn bytes(size: u64) -> String {
+    match size {
+        0..10_000_000 => format!("{} KB", size.div_ceil(1_000)),
+        _ => format!("{}.{} MB", size / 1_000_000, size / 100_000 % 10),
+    }
+}
+
+/// A time that something took: `843 ms`, `12.3 s`.
+pub(super) fn millis(time: u64) -> String {
+    match time {
+        0..1_000 => format!("{time} ms"),
+        _ => format!("{}.{} s", time / 1_000, time / 100 % 10),
+    }
+}
+
 /// Rows under a heading, each column as wide as its widest cell. A column named
 /// `STATUS` gets its colours.
 pub(super) fn table(heading: &[&str], rows: &[Vec<String>]) {
