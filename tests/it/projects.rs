@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 /// How long a build may take: tools are installed, and others use the machine too.
 const BUILD: Duration = Duration::from_secs(900);
@@ -249,6 +250,24 @@ async fn a_tool_that_is_missing_is_named_with_the_cure() {
         assert_eq!(output.status.code(), Some(3), "{}", said(&output));
         assert!(said(&output).contains(tool), "{}", said(&output));
     }
+}
+
+#[tokio::test]
+async fn the_project_of_the_working_folder_is_served_and_what_cannot_be_built_ends_nothing() {
+    let project = Project::new(GO).await;
+    let mut command = tokio::process::Command::new(paths::host());
+    command.args(["dev", "--addr", "127.0.0.1:0"]).current_dir(project.folder());
+    command.env("PATH", project.parent().join("functions")).kill_on_drop(true);
+    let mut dev = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts");
+    let mut lines = BufReader::new(dev.stderr.take().expect("its errors")).lines();
+    let mut said = String::new();
+    while !said.contains(" at http://") || !said.contains("Go 1.25 or later") {
+        let line = tokio::time::timeout(BUILD, lines.next_line()).await.expect("in time").expect("text");
+        said.push_str(&line.unwrap_or_else(|| panic!("it ended: {said}")));
+    }
+    assert!(said.contains("hello is not built"), "{said}");
+    let addr = fs::read_to_string(project.folder().join(".pawl/addr")).expect("it listens");
+    tokio::net::TcpStream::connect(addr.trim()).await.expect("and takes requests");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use crate::process::{repository, succeed, target_dir};
 use crate::tools::Tools;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -30,8 +30,11 @@ pub(crate) fn check(tools: &Tools) -> Result<()> {
         run(tools, folder, "python", &["-m", "pytest", "-q", "-p", "no:cacheprovider"])?;
     }
     for folder in GO {
-        let mut gofmt = tools.command("gofmt");
-        let output = gofmt.args(["-l", "."]).current_dir(repository().join(folder)).output()?;
+        // not always on the PATH, but always there
+        let root = tools.command("go").args(["env", "GOROOT"]).output()?;
+        let gofmt = Path::new(String::from_utf8_lossy(&root.stdout).trim()).join("bin/gofmt");
+        let output = Command::new(&gofmt).args(["-l", "."]).current_dir(repository().join(folder)).output();
+        let output = output.with_context(|| gofmt.display().to_string())?;
         if !output.status.success() || !output.stdout.is_empty() {
             bail!("not formatted: {}{}", folder, String::from_utf8_lossy(&output.stdout));
         }

@@ -124,7 +124,14 @@ fn show(view: &Value) {
     for component in view["components"].as_array().into_iter().flatten() {
         let (strong, off) = (print::STRONG.render(), print::STRONG.render_reset());
         let is_same = if component["changed"] == false { ", as it was" } else { "" };
-        anstream::println!("{strong}{}{off}  built in {took}{is_same}", print::text(&component["file"]));
-        check::show_short(component);
+        let file = print::text(&component["file"]);
+        anstream::println!("{strong}{}{off}  built in {took}{is_same}", from_here(Path::new(&file)));
+        check::show_what(component, false);
     }
+}
+
+/// A path without the working folder before it.
+fn from_here(path: &Path) -> String {
+    let here = std::env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path).display().to_string()
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -73,7 +74,7 @@ fn show(view: &Value) {
         let from = view["language"].as_str().map_or(String::new(), |language| format!(" from {language}"));
         anstream::println!("  {what}{from}, deployment {}", print::text(&view["deployment"]));
     }
-    show_short(view);
+    show_what(view, true);
     for (package, interfaces) in imports(&view["imports"]) {
         anstream::println!("  imports {package}: {}", interfaces.join(", "));
     }
@@ -92,8 +93,8 @@ fn imports(names: &Value) -> BTreeMap<String, Vec<String>> {
     packages
 }
 
-/// Size, functions and what these want; or why it is refused.
-pub(super) fn show_short(view: &Value) {
+/// Size and functions, with their options and wishes when all is wanted; or why it is refused.
+pub(super) fn show_what(view: &Value, is_all_wanted: bool) {
     if !view["error"].is_null() {
         let (bad, off) = (print::BAD.render(), print::BAD.render_reset());
         let (code, error) = (print::text(&view["code"]), print::text(&view["error"]));
@@ -101,13 +102,18 @@ pub(super) fn show_short(view: &Value) {
         return;
     }
     anstream::println!("  {}", print::bytes(view["size"].as_u64().unwrap_or(0)));
-    view["functions"].as_array().into_iter().flatten().for_each(show_function);
+    for function in view["functions"].as_array().into_iter().flatten() {
+        let (id, retries) = (print::text(&function["id"]), &function["retries"]);
+        let limit = function["concurrency"].as_u64();
+        let limit = limit.map_or(String::new(), |n| format!(", at most {n} at once"));
+        anstream::println!("  function {id} on {}; {retries} retries{limit}", print::triggers(function));
+        if is_all_wanted {
+            show_details(function);
+        }
+    }
 }
 
-fn show_function(function: &Value) {
-    let (id, retries) = (print::text(&function["id"]), &function["retries"]);
-    let limit = function["concurrency"].as_u64().map_or(String::new(), |n| format!(", at most {n} at once"));
-    anstream::println!("  function {id} on {}; {retries} retries{limit}", print::triggers(function));
+fn show_details(function: &Value) {
     for (option, value) in options(&function["flow"]) {
         anstream::println!("    {option}: {value}");
     }
@@ -140,17 +146,19 @@ fn options(flow: &Value) -> Vec<(String, String)> {
 
 /// `limit 1, key event.data.user`: what is not set is left out.
 fn option_text(value: &Value) -> String {
-    match value {
-        Value::Object(fields) => {
-            let is_set = |value: &Value| !(value.is_null() || *value == json!(0));
-            let fields = fields.iter().filter(|(_, value)| is_set(value));
-            let fields =
-                fields.map(|(name, value)| format!("{} {}", name.replace('_', " "), option_text(value)));
-            fields.collect::<Vec<_>>().join(", ")
+    let Value::Object(fields) = value else { return print::text(value) };
+    let is_set = |value: &Value| !(value.is_null() || *value == json!(0));
+    let field = |(name, value): (&String, &Value)| match value.as_u64() {
+        Some(millis) if TIMES.contains(&name.as_str()) => {
+            format!("{name} {}", humantime::format_duration(Duration::from_millis(millis)))
         }
-        other => print::text(other),
-    }
+        _ => format!("{} {}", name.replace('_', " "), print::text(value)),
+    };
+    fields.iter().filter(|(_, value)| is_set(value)).map(field).collect::<Vec<_>>().join(", ")
 }
+
+/// Fields that are a time in milliseconds.
+const TIMES: [&str; 4] = ["period", "timeout", "start", "finish"];
 
 #[cfg(test)]
 mod tests {
@@ -180,7 +188,7 @@ mod tests {
         let expected = [
             ("cancel on", "event a/b"),
             ("concurrency", "key event.data.user, limit 1, scope function"),
-            ("debounce", "period 1000"),
+            ("debounce", "period 1s"),
             ("priority", "event.data.vip ? 10 : 0"),
         ];
         let mut found = options(&flow);

@@ -28,7 +28,8 @@ struct Manifest {
     is_ours: bool,
     /// The other packages that the functions and their tests need.
     requirements: Vec<String>,
-    /// Where modules are looked for, the SDK's included: `pythonpath`, as pytest has it.
+    /// Where modules are looked for, the SDK's included: `path` of `[tool.pawl]`, else
+    /// where pytest looks, its `pythonpath`.
     path: Vec<String>,
 }
 
@@ -45,13 +46,14 @@ impl Manifest {
         let is_ours = dependencies.iter().any(|requirement| package(requirement) == "pawl");
         let groups = texts(&["dependency-groups", "dev"]);
         let requirements = dependencies.into_iter().chain(groups);
-        let path = texts(&["tool", "pytest", "ini_options", "pythonpath"]);
+        let paths = [&["tool", "pawl", "path"][..], &["tool", "pytest", "ini_options", "pythonpath"]];
+        let path = paths.into_iter().map(texts).find(|path| !path.is_empty());
         Ok(Self {
             name: at(&["project", "name"]).and_then(toml::Value::as_str).map(str::to_owned),
             is_ours,
             // the SDK is in no registry
             requirements: requirements.filter(|requirement| package(requirement) != "pawl").collect(),
-            path: if path.is_empty() { vec![".".into(), "src".into()] } else { path },
+            path: path.unwrap_or_else(|| vec![".".into(), "src".into()]),
         })
     }
 }
@@ -82,7 +84,8 @@ pub(super) async fn build(
             |path: &PathBuf| path.join(file).exists() || path.join(file).with_extension("py").exists();
         if !paths.iter().any(is_there) {
             return Err(BuildError::failed(format!(
-                "{what} is in none of {} (pythonpath in pyproject.toml, [tool.pytest.ini_options])",
+                "{what} is in none of {} (pyproject.toml names folders: path in [tool.pawl], or \
+                 pythonpath in [tool.pytest.ini_options])",
                 manifest.path.join(", ")
             )));
         }
@@ -201,6 +204,8 @@ mod tests {
         assert!(manifest.is_ours);
         assert_eq!(manifest.requirements, ["attrs==25.3.0", "pytest==9.2.0"]);
         assert_eq!(manifest.path, ["src", "vendor/sdk"]);
+        let own = format!("{text}\n[tool.pawl]\npath = [\"lib\"]");
+        assert_eq!(Manifest::parse(&own).expect("valid").path, ["lib"]);
         let bare = Manifest::parse("[project]\ndependencies = [\"pawl>=0.1\"]").expect("valid");
         assert_eq!((bare.is_ours, bare.path), (true, vec![".".to_owned(), "src".to_owned()]));
         assert!(!Manifest::parse("[project]\ndependencies = [\"pawlet\"]").expect("valid").is_ours);

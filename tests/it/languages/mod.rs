@@ -3,6 +3,7 @@
 //!
 //! Each test has a host of its own, at which several functions run at once.
 
+mod beside;
 mod calls;
 mod failures;
 mod kills;
