@@ -35,7 +35,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         ("pawl dev", "serves it, and builds again when a file changes"),
         (&send, "starts it, from another shell in that folder"),
     ] {
-        anstream::println!("  {}", format!("{command:<24}{what}").trim_end());
+        anstream::println!("  {}", format!("{command:<22}  {what}").trim_end());
     }
     Ok(())
 }
