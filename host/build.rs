@@ -29,14 +29,19 @@ fn main() -> io::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     let mut files = Vec::new();
     for taken in TAKEN {
-        println!("cargo::rerun-if-changed={}", root.join(taken).display());
+        // from the package's folder: another checkout may share what is built
+        println!("cargo::rerun-if-changed=../{taken}");
         walk(&root.join(taken), &mut files)?;
     }
     files.sort();
     let mut code = String::from("&[\n");
     for file in &files {
         let name = file.strip_prefix(&root).unwrap_or(file);
-        let _a_string_takes_all = writeln!(code, "    ({name:?}, include_bytes!({file:?})),");
+        let place = format!("/../{}", name.display());
+        let _a_string_takes_all = writeln!(
+            code,
+            "    ({name:?}, include_bytes!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {place:?}))),"
+        );
     }
     code.push_str("]\n");
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());

@@ -8,4 +8,4 @@
 set -eu
 out=$(realpath "$2")
 cd "$1"
-GOOS=wasip1 GOARCH=wasm exec "${GO:-go}" build -buildmode=c-shared -trimpath -ldflags='-s -w -checklinkname=0' -o "$out" .
+GOOS=wasip1 GOARCH=wasm exec "${GO:-go}" build -buildmode=c-shared -trimpath -buildvcs=false -ldflags='-s -w -checklinkname=0' -o "$out" .

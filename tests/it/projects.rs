@@ -119,11 +119,13 @@ impl Project {
 
     /// Its own test, as its README says.
     async fn test(&self) {
-        let mut command = tokio::process::Command::new(self.case.test[0]);
-        command
-            .args(&self.case.test[1..])
-            .current_dir(self.folder())
-            .env("CARGO_TARGET_DIR", target_folder());
+        self.run(self.case.test).await;
+    }
+
+    /// A command in its folder, which has to succeed.
+    async fn run(&self, words: &[&str]) {
+        let mut command = tokio::process::Command::new(words[0]);
+        command.args(&words[1..]).current_dir(self.folder()).env("CARGO_TARGET_DIR", target_folder());
         let output = ended(command).await;
         assert!(output.status.success(), "{}", said(&output));
     }
@@ -179,6 +181,9 @@ async fn journey(case: Case) {
     let file = project.folder().join("dist/hello.wasm");
     assert!(file.exists(), "{built:#}");
     project.test().await;
+    if project.case.language == "typescript" {
+        project.run(&["npm", "run", "check"]).await;
+    }
 
     let folder = project.folder();
     project.setup = project.setup.env("PAWL_PROJECT", &folder);

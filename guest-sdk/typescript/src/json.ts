@@ -45,9 +45,14 @@ export function encode(value: unknown, what: string, name = "InvalidOutput"): st
 const LONE_SURROGATE = /\\ud[89a-f]/;
 
 function mended(value: unknown): unknown {
-  if (typeof value === "string") return value.toWellFormed();
+  if (typeof value === "string") return wellFormed(value);
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key.toWellFormed(), inner]));
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [wellFormed(key), inner]));
+}
+
+/** The engine has it, whatever `lib` a project's tsconfig.json names. */
+function wellFormed(text: string): string {
+  return (text as unknown as { toWellFormed(): string }).toWellFormed();
 }
 
 /** The JSON of what has to be an object: an event's data, a user. */

@@ -8,6 +8,7 @@
 import { StepError } from "./errors.js";
 import { failureOf } from "./failure.js";
 import { encode } from "./json.js";
+import { stepBegins, stepEnds } from "./runtime/loop.js";
 import { type Failure, type Outcome, type Request, native } from "./runtime/native.js";
 
 /** A step's own code; it is given the handle of the attempt. */
@@ -83,6 +84,7 @@ export class Steps {
   #execute(call: Call, code: Code, attempt: number): void {
     const open: Open = { call, attempt, end: undefined };
     this.#open = open;
+    stepBegins();
     new Promise((resolve) => resolve(code(attempt))).then(
       (value) => {
         open.end ??= { value };
@@ -104,6 +106,7 @@ export class Steps {
         : native().attemptFail(attempt, output.failure);
     native().attemptDrop(attempt);
     this.#open = undefined;
+    stepEnds();
     if (failure) call.reject(new StepError(id, failure));
     else if ("text" in output) call.resolve(JSON.parse(output.text));
     return true;

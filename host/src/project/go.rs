@@ -36,7 +36,14 @@ pub(super) async fn build(project: &Project) -> Result<Vec<Component>, BuildErro
         .env("GOARCH", "wasm")
         // without what debuggers want (stacks keep their names); the SDK gets memory of the
         // runtime's own by a linker's name
-        .args(["build", "-buildmode=c-shared", "-trimpath", "-ldflags=-s -w -checklinkname=0", "-o"])
+        .args([
+            "build",
+            "-buildmode=c-shared",
+            "-trimpath",
+            "-buildvcs=false",
+            "-ldflags=-s -w -checklinkname=0",
+            "-o",
+        ])
         .arg(&module)
         .arg(".");
     tools::run(command).await?;

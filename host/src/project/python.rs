@@ -101,6 +101,8 @@ pub(super) async fn build(
     {
         return Ok(vec![(project.name.clone(), bytes)]);
     }
+    // what is written over from now on is not what the note says
+    let _there_was_none = fs::remove_file(&note);
     let mut command = Command::new(venv.join("bin/componentize-py"));
     // the paths are said: what a surrounding environment offers stays out
     command.current_dir(folder).env_remove("VIRTUAL_ENV").env_remove("PYTHONPATH");

@@ -66,12 +66,14 @@ fn cargo(folder: &Path) -> Result<Toolchain, BuildError> {
 fn plugins(messages: &str) -> Vec<(String, PathBuf)> {
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let artifacts = messages.filter(|m| m["reason"] == "compiler-artifact");
+    let is_plugin =
+        |m: &Value| m["target"]["crate_types"].as_array().is_some_and(|t| t.contains(&"cdylib".into()));
     let plugin = |m: Value| {
         let files = m["filenames"].as_array()?.iter().filter_map(Value::as_str).map(PathBuf::from);
         let wasm = files.into_iter().find(|path| path.extension().is_some_and(|e| e == "wasm"))?;
         Some((package(m["package_id"].as_str()?).to_owned(), wasm))
     };
-    artifacts.filter_map(plugin).collect()
+    artifacts.filter(is_plugin).filter_map(plugin).collect()
 }
 
 /// The name in a package id: `path+file:///x/ship#0.1.0`, or `path+file:///x#ship@0.1.0`
@@ -92,8 +94,9 @@ mod tests {
     fn plugins_are_the_libraries_that_became_wasm() {
         let messages = r#"
             {"reason":"compiler-artifact","package_id":"registry+https://x#serde@1.0.0","filenames":["/t/libserde.rlib"]}
-            {"reason":"compiler-artifact","package_id":"path+file:///p/ship-order#0.1.0","filenames":["/t/ship_order.wasm","/t/libship_order.rlib"]}
-            {"reason":"compiler-artifact","package_id":"path+file:///p/x#refund@0.1.0","filenames":["/t/refund.wasm"]}
+            {"reason":"compiler-artifact","package_id":"path+file:///p/ship-order#0.1.0","target":{"crate_types":["cdylib","rlib"]},"filenames":["/t/ship_order.wasm","/t/libship_order.rlib"]}
+            {"reason":"compiler-artifact","package_id":"path+file:///p/ship-order#0.1.0","target":{"crate_types":["bin"]},"filenames":["/t/tool.wasm"]}
+            {"reason":"compiler-artifact","package_id":"path+file:///p/x#refund@0.1.0","target":{"crate_types":["cdylib"]},"filenames":["/t/refund.wasm"]}
             {"reason":"build-finished","success":true}"#;
         let expected = [("ship-order", "/t/ship_order.wasm"), ("refund", "/t/refund.wasm")];
         let expected = expected.map(|(name, path)| (name.to_owned(), PathBuf::from(path)));

@@ -25,6 +25,10 @@ pub(super) const PACKAGES: [&str; 6] =
 /// Bytes of one line of output; longer ones are broken.
 const LINE_BYTES: usize = 16 << 10;
 
+/// Bytes of lines that wait until the guest asks for something; what one costs beside its text.
+const PENDING_BYTES: usize = 1 << 20;
+const LINE_COST: usize = 64;
+
 /// Bytes of the end of the error output that a failure shows.
 const LAST_WORDS: usize = 16 << 10;
 
@@ -77,7 +81,7 @@ impl Guest {
     /// for next, so that they stand where they were written.
     pub(super) fn hand_on_output(&mut self) {
         let Some(wasi) = &self.wasi else { return };
-        let lines = std::mem::take(&mut locked(&wasi.output).lines);
+        let lines = locked(&wasi.output).take();
         for (level, line) in lines {
             self.steps.log(level, &line, &[]);
         }
@@ -178,6 +182,9 @@ struct Output {
     /// Without an end so far: of the output, of the error output.
     begun: [Vec<u8>; 2],
     lines: Vec<(Level, String)>,
+    /// What the lines weigh, and how many more there were.
+    pending: usize,
+    left_out: usize,
     /// The end of the error output.
     last: String,
 }
@@ -206,7 +213,23 @@ impl Output {
                 self.last.drain(..surplus);
             }
         }
+        self.pending += line.len() + LINE_COST;
+        if self.pending > PENDING_BYTES {
+            self.left_out += 1;
+            return;
+        }
         self.lines.push((if is_error { Level::Warn } else { Level::Info }, line));
+    }
+
+    /// The lines since the last time.
+    fn take(&mut self) -> Vec<(Level, String)> {
+        self.pending = 0;
+        let mut lines = std::mem::take(&mut self.lines);
+        let left_out = std::mem::take(&mut self.left_out);
+        if left_out > 0 {
+            lines.push((Level::Warn, format!("{left_out} more lines were left out")));
+        }
+        lines
     }
 
     fn end(&mut self) -> Option<String> {
@@ -287,6 +310,18 @@ mod tests {
             lines,
             [(Level::Info, "one"), (Level::Warn, "bad"), (Level::Info, "two"), (Level::Info, "rest")]
         );
+    }
+
+    #[test]
+    fn a_guest_that_only_writes_does_not_fill_the_hosts_memory() {
+        let mut output = Output::default();
+        output.write(false, "\n".repeat(100_000).as_bytes());
+        let lines = output.take();
+        assert!(lines.len() <= PENDING_BYTES / LINE_COST + 1, "{} lines", lines.len());
+        let left_out = 100_000 - (lines.len() - 1);
+        assert_eq!(lines.last().map(|l| l.1.clone()), Some(format!("{left_out} more lines were left out")));
+        output.write(false, b"again\n");
+        assert_eq!(output.take().len(), 1);
     }
 
     #[test]

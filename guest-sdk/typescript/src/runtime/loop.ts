@@ -27,6 +27,19 @@ export function registerSteps(theirs: Steps): void {
 let elapsed = 0;
 let lastReal: number | undefined;
 
+let outside = 0;
+
+/** A step's code begins: the time that passes in it is its own, since a replay goes without it. */
+export function stepBegins(): void {
+  outside = elapsed;
+}
+
+/** The step's code has ended: the loop is where it was before. */
+export function stepEnds(): void {
+  elapsed = outside;
+  lastReal = undefined;
+}
+
 /** The loop's time, brought up to now. */
 export function loopTime(): number {
   if (steps?.executing()) {

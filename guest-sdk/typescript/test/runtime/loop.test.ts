@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { clearTimer, registerSteps, send, setTimer, tick } from "../../src/runtime/loop.js";
+import { clearTimer, registerSteps, send, setTimer, stepBegins, stepEnds, tick } from "../../src/runtime/loop.js";
 import { jobs, runLoop, useHost } from "./mock.js";
 
 const host = useHost();
@@ -22,6 +22,22 @@ describe("timers", () => {
     await runLoop();
     expect(fired).toEqual(["sooner", "day"]);
     expect(host.current.pauses).toEqual([5, 10, 86_400_000 - 15]);
+  });
+
+  test("the time that passes in a step's code is its own: a replay goes without it", async () => {
+    let executing = true;
+    registerSteps({ executing: () => executing, flush: () => false });
+    executing = false;
+    setTimer(() => {}, 5_000, false);
+    stepBegins();
+    executing = true;
+    const end = () => {
+      stepEnds();
+      executing = false;
+    };
+    setTimer(end, 10_000, false);
+    await runLoop();
+    expect(host.current.pauses.map((pause) => Math.round(pause / 1_000))).toEqual([10, 5]);
   });
 
   test("one that was taken back does not fire, by itself or by its number", async () => {
