@@ -60,15 +60,10 @@ impl Tools {
 
     /// A program of the folder, or of the machine.
     pub(crate) fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        command.env("PATH", self.path());
         // found by the name alone, it would be looked for in our own PATH
         let own = self.bin.join(program);
-        if own.exists() {
-            let mut command = Command::new(own);
-            command.env("PATH", self.path());
-            return command;
-        }
+        let mut command = if own.exists() { Command::new(own) } else { Command::new(program) };
+        command.env("PATH", self.path());
         command
     }
 
