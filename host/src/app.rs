@@ -42,7 +42,6 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     config.warnings.iter().for_each(|w| tracing::warn!("{w}"));
     make_private(&config.data)?;
-    make_own(&config.cache)?;
     // before all that takes time: a taken address should not cost a compilation
     let server = Server::bind(config.addr).await.with_context(|| {
         format!("cannot listen on {}: is another pawl running there? (--addr takes another)", config.addr)
@@ -155,25 +154,6 @@ fn make_private(folder: &Path) -> anyhow::Result<()> {
         tracing::warn!("others on this machine can look into the data folder: chmod 700 {folder}");
     }
     Ok(())
-}
-
-/// Makes the folder of the compiled code, where others must not write: what lies there is
-/// executed.
-fn make_own(folder: &Path) -> anyhow::Result<()> {
-    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-    let shown = folder.display();
-    let fault = || format!("the folder of the compiled code {shown} cannot be made (--cache names another)");
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(fault)?;
-    let mode = std::fs::metadata(folder).with_context(fault)?.permissions().mode();
-    if mode & 0o022 == 0 {
-        return Ok(());
-    }
-    std::fs::set_permissions(folder, PermissionsExt::from_mode(mode & !0o022)).with_context(|| {
-        format!(
-            "others on this machine can write into the folder of the compiled code, and what lies there \
-             is executed: chmod go-w {shown}"
-        )
-    })
 }
 
 /// Written beside and renamed, so that nobody reads half an address.

@@ -2,6 +2,7 @@
 //! the cache.
 
 use super::LoadError;
+use anyhow::Context;
 use memchr::memmem;
 use pawl_engine::DeploymentId;
 use std::borrow::Cow;
@@ -32,14 +33,18 @@ pub(super) struct Compiler {
 }
 
 impl Compiler {
-    pub(super) fn new(engine: Engine, cache: Option<PathBuf>) -> Self {
+    /// An error when others can write into `cache`, and that cannot be changed.
+    pub(super) fn new(engine: Engine, cache: Option<PathBuf>) -> Result<Self, LoadError> {
+        if let Some(folder) = &cache {
+            make_own(folder).map_err(|e| LoadError::Cache(format!("{e:#}")))?;
+        }
         let threads = rayon::ThreadPoolBuilder::new()
             .thread_name(|n| format!("pawl-compile-{n}"))
             .start_handler(|_| be_nice())
             .build()
             .inspect_err(|e| tracing::warn!(error = %e, "no threads for compiling alone"))
             .ok();
-        Self { engine, threads, cache }
+        Ok(Self { engine, threads, cache })
     }
 
     /// The compiled code of these bytes. May take long; blocks.
@@ -89,6 +94,25 @@ impl Compiler {
         self.engine.precompile_compatibility_hash().hash(&mut hasher);
         format!("{:016x}", hasher.finish())
     }
+}
+
+/// Makes the folder of the compiled code, where others must not write: what lies there is
+/// executed.
+fn make_own(folder: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+    let shown = folder.display();
+    let fault = || format!("the folder of the compiled code {shown} cannot be made (--cache names another)");
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(fault)?;
+    let mode = std::fs::metadata(folder).with_context(fault)?.permissions().mode();
+    if mode & 0o022 == 0 {
+        return Ok(());
+    }
+    std::fs::set_permissions(folder, PermissionsExt::from_mode(mode & !0o022)).with_context(|| {
+        format!(
+            "others on this machine can write into the folder of the compiled code, and what lies there \
+             is executed: chmod go-w {shown}"
+        )
+    })
 }
 
 /// Only where it is a thread's own matter; elsewhere it would be the whole process's.

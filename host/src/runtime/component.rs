@@ -84,6 +84,9 @@ pub enum LoadError {
     /// It broke while it described itself.
     #[error("it broke while it described itself: {0}")]
     Describe(String),
+    /// The folder of the compiled code cannot be used.
+    #[error("{0}")]
+    Cache(String),
     /// The host could not do its part.
     #[error("it cannot be compiled: {0}")]
     Compile(String),
@@ -99,6 +102,7 @@ impl LoadError {
             Self::Repeated(_) => "function_repeated",
             Self::Manifest(_) => "invalid_manifest",
             Self::Describe(_) => "describe_failed",
+            Self::Cache(_) => "cache_unusable",
             Self::Compile(_) => "compile_failed",
         }
     }
@@ -128,7 +132,7 @@ impl Runtime {
         Bindings::add_to_linker::<_, HasSelf<Guest>>(&mut linker, |guest| guest).map_err(fault)?;
         wasi::add_to_linker(&mut linker).map_err(fault)?;
         let client = outbound::client().map_err(|e| LoadError::Compile(e.to_string()))?;
-        let compiler = Compiler::new(engine.clone(), cache.map(Path::to_owned));
+        let compiler = Compiler::new(engine.clone(), cache.map(Path::to_owned))?;
         Ok(Self { engine, compiler, linker, client, limits })
     }
 
