@@ -2,6 +2,7 @@
 
 use super::print;
 use super::remote::{Remote, encoded};
+use crate::mask;
 use anyhow::Context;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -78,7 +79,7 @@ async fn show(args: &ListArgs, id: &str) -> anyhow::Result<()> {
         print::json(&json!({"event": event["data"], "runs": runs["data"]}));
         return Ok(());
     }
-    let (shown, is_masked) = masked(event["data"].clone());
+    let (shown, is_masked) = mask::value(event["data"].clone());
     print::json(&shown);
     if is_masked {
         anstream::println!("personal data and secrets are masked: --json shows all");
@@ -89,34 +90,6 @@ async fn show(args: &ListArgs, id: &str) -> anyhow::Result<()> {
     }
     runs.iter().for_each(print::run);
     Ok(())
-}
-
-/// Keys of what Stripe's events say about people, and of what lets its holder act on a
-/// payment (<https://docs.stripe.com/api/payment_intents/object>).
-const PRIVATE: [&str; 6] =
-    ["client_secret", "customer_details", "customer_email", "billing_details", "receipt_email", "shipping"];
-
-/// The same without what a screen should not show, and whether there was any.
-fn masked(mut value: Value) -> (Value, bool) {
-    let mut is_masked = false;
-    mask(&mut value, &mut is_masked);
-    (value, is_masked)
-}
-
-fn mask(value: &mut Value, is_masked: &mut bool) {
-    match value {
-        Value::Object(fields) => {
-            for (key, value) in fields {
-                if PRIVATE.contains(&key.as_str()) && !value.is_null() {
-                    (*value, *is_masked) = ("[masked]".into(), true);
-                } else {
-                    mask(value, is_masked);
-                }
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(|item| mask(item, is_masked)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
 }
 
 pub(super) async fn send(args: SendArgs) -> anyhow::Result<()> {
@@ -152,22 +125,4 @@ pub(super) async fn send(args: SendArgs) -> anyhow::Result<()> {
         anstream::println!("{id}  `pawl events {id}` shows what became of it");
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn personal_data_is_masked_at_any_depth_and_ids_are_not() {
-        let event = json!({"data": {"paymentIntent": {"id": "pi_1", "client_secret": "s", "receipt_email": null,
-            "charges": [{"billing_details": {"email": "a@b.c"}}]}}});
-        let (shown, is_masked) = masked(event);
-        let text = shown.to_string();
-        assert!(
-            is_masked && text.contains("pi_1") && !text.contains("a@b.c") && !text.contains("\"s\""),
-            "{text}"
-        );
-        assert!(!masked(json!({"id": 1})).1);
-    }
 }

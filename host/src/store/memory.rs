@@ -1,6 +1,7 @@
 //! The store as a model: plain maps behind a lock. For trials and as the measure
 //! that the real stores are held against; nothing outlives the process.
 
+mod records;
 mod tables;
 
 use super::state::State;
@@ -15,6 +16,7 @@ use tables::{Tables, Work};
 pub struct Memory {
     // never held across an await: nothing inside waits
     inner: Mutex<Inner>,
+    pulse: Pulse,
 }
 
 #[derive(Default)]
@@ -127,6 +129,32 @@ impl Inner {
 
 #[async_trait]
 impl Store for Memory {
+    fn records(&self) -> &dyn Records {
+        self
+    }
+
+    fn pulse(&self) -> &Pulse {
+        &self.pulse
+    }
+
+    async fn find_runs(&self, query: find::RunQuery) -> Result<find::Page<RunRow>, StoreError> {
+        let before = query.cursor.map(RunId::new);
+        let filter = RunFilter {
+            status: query.status,
+            function: query.function,
+            before,
+            limit: query.limit,
+            ..RunFilter::default()
+        };
+        Ok(find::Page::last(self.runs(filter).await?))
+    }
+
+    async fn find_events(&self, query: find::EventQuery) -> Result<find::Page<Event>, StoreError> {
+        let filter =
+            EventFilter { name: query.name, before: query.cursor.map(EventId::new), limit: query.limit };
+        Ok(find::Page::last(self.events(filter).await?))
+    }
+
     async fn accept(&self, accepts: Vec<Accept>) -> Result<Vec<Accepted>, StoreError> {
         let mut inner = self.inner();
         let (accepted, fx) = inner.write(|tx, fx| {

@@ -13,18 +13,25 @@ mod apply;
 pub mod claims;
 #[cfg(test)]
 mod conformance;
+pub mod find;
 mod lanes;
 mod listen;
 pub mod memory;
+pub mod records;
 pub mod sqlite;
 mod state;
 mod tx;
 
+use crate::pulse::Pulse;
 use async_trait::async_trait;
+use find::{EventQuery, Page, RunQuery};
 use pawl_engine::event::Event;
 use pawl_engine::flow::{Rules, Terms, Watch};
 use pawl_engine::index::{Index, Status};
-use pawl_engine::{DeploymentId, Entry, EventId, FunctionId, Mail, Manifest, RunId, StepKey, Timestamp};
+use pawl_engine::{
+    DeploymentId, Entry, EventId, FunctionId, Line, Mail, Manifest, RunId, StepKey, Timestamp,
+};
+use records::Records;
 use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -194,6 +201,8 @@ pub struct Also {
     pub cancel_at: Option<(Timestamp, String)>,
     /// The run goes on on these bytes.
     pub deployment: Option<DeploymentId>,
+    /// What the function has logged since the last commit.
+    pub lines: Vec<Line>,
 }
 
 impl Also {
@@ -205,6 +214,7 @@ impl Also {
             && self.read == 0
             && self.cancel_at.is_none()
             && self.deployment.is_none()
+            && self.lines.is_empty()
     }
 }
 
@@ -340,6 +350,12 @@ impl RunRow {
 /// A place to keep runs.
 #[async_trait]
 pub trait Store: Send + Sync {
+    /// What it keeps beside, for people.
+    fn records(&self) -> &dyn Records;
+
+    /// Where this store tells what has become durable.
+    fn pulse(&self) -> &Pulse;
+
     /// Stores events and their runs: all of them, or none. An event whose sender id
     /// is known ([`pawl_engine::limits::SENDER_ID_KEPT`]) is a duplicate and stores
     /// nothing. The runs' terms hold, and runs that watch for an event are told of it. On
@@ -399,6 +415,10 @@ pub trait Store: Send + Sync {
 
     /// Runs, newest first, each with the last entry of its journal.
     async fn runs(&self, filter: RunFilter) -> Result<Vec<RunRow>, StoreError>;
+    /// A page of the runs that a person looks for, each with the last entry of its journal.
+    async fn find_runs(&self, query: RunQuery) -> Result<Page<RunRow>, StoreError>;
+    /// A page of the events that a person looks for.
+    async fn find_events(&self, query: EventQuery) -> Result<Page<Event>, StoreError>;
     /// One run with its journal.
     async fn run(&self, id: &RunId) -> Result<RunRow, StoreError>;
     /// Events, newest first.

@@ -5,6 +5,7 @@
 //! A lock file keeps a second host out, which is what lets claims live in memory.
 
 mod reads;
+mod records;
 mod rows;
 mod schema;
 mod txn;
@@ -44,6 +45,7 @@ const STATEMENTS: usize = 128;
 pub struct Sqlite {
     writer: Writer,
     readers: Readers,
+    pulse: Pulse,
     /// Held for as long as the store lives.
     _lock: File,
 }
@@ -74,7 +76,7 @@ impl Sqlite {
         let mut db = connect(&path)?;
         schema::migrate(&mut db)?;
         let writer = Writer::start(db)?;
-        Ok(Self { writer, readers: Readers::open(&path)?, _lock: lock })
+        Ok(Self { writer, readers: Readers::open(&path)?, pulse: Pulse::default(), _lock: lock })
     }
 
     /// The runs that could be read. An unreadable one must not keep the others waiting:
@@ -162,6 +164,32 @@ fn overlay(mut run: RunRow, is_held: bool) -> RunRow {
 
 #[async_trait]
 impl Store for Sqlite {
+    fn records(&self) -> &dyn Records {
+        self
+    }
+
+    fn pulse(&self) -> &Pulse {
+        &self.pulse
+    }
+
+    async fn find_runs(&self, query: find::RunQuery) -> Result<find::Page<RunRow>, StoreError> {
+        let before = query.cursor.map(RunId::new);
+        let filter = RunFilter {
+            status: query.status,
+            function: query.function,
+            before,
+            limit: query.limit,
+            ..RunFilter::default()
+        };
+        Ok(find::Page::last(self.runs(filter).await?))
+    }
+
+    async fn find_events(&self, query: find::EventQuery) -> Result<find::Page<Event>, StoreError> {
+        let filter =
+            EventFilter { name: query.name, before: query.cursor.map(EventId::new), limit: query.limit };
+        Ok(find::Page::last(self.events(filter).await?))
+    }
+
     async fn accept(&self, accepts: Vec<Accept>) -> Result<Vec<Accepted>, StoreError> {
         let work = move |db: &Connection, state: &State| {
             let (mut tx, mut fx) = (Txn { db, state }, Effects::default());

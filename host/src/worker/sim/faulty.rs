@@ -4,6 +4,9 @@
 use super::trace::{Fact, Trace};
 use super::world::World;
 use crate::clock;
+use crate::pulse::Pulse;
+use crate::store::find::{EventQuery, Page, RunQuery};
+use crate::store::records::Records;
 use crate::store::*;
 use async_trait::async_trait;
 use pawl_engine::{DeploymentId, Entry, Event, EventId, FunctionId, Mail, RunId, Timestamp};
@@ -133,6 +136,22 @@ impl Faulty {
 
 #[async_trait]
 impl Store for Faulty {
+    fn records(&self) -> &dyn Records {
+        self.0.memory.records()
+    }
+
+    fn pulse(&self) -> &Pulse {
+        self.0.memory.pulse()
+    }
+
+    async fn find_runs(&self, query: RunQuery) -> Result<Page<RunRow>, StoreError> {
+        self.0.memory.find_runs(query).await
+    }
+
+    async fn find_events(&self, query: EventQuery) -> Result<Page<Event>, StoreError> {
+        self.0.memory.find_events(query).await
+    }
+
     async fn accept(&self, accepts: Vec<Accept>) -> Result<Vec<Accepted>, StoreError> {
         self.enter().await?;
         let this = self.clone();

@@ -1,0 +1,111 @@
+//! What happens, told once it is durable: counted, and passed on to whoever listens.
+//!
+//! Telling never waits and never fails. A listener that is too slow misses facts and
+//! learns how many; what has to be exact is read from the store.
+
+use pawl_engine::{EventId, FunctionId, Kind, RunId, Status, Timestamp};
+use std::sync::Arc;
+use tokio::sync::broadcast;
+
+/// Facts that a slow listener may lag behind.
+const BACKLOG: usize = 8_192;
+
+/// Something that is true from now on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// An event is stored.
+    Accepted {
+        /// which
+        event: EventId,
+        /// what happened
+        name: Arc<str>,
+        /// who its sender's id is from
+        source: Option<&'static str>,
+        /// when it was received
+        at: Timestamp,
+    },
+    /// An event was known already.
+    Duplicate {
+        /// the first one
+        event: EventId,
+        /// who its sender's id is from
+        source: Option<&'static str>,
+    },
+    /// A run is made.
+    Made {
+        /// which
+        run: RunId,
+        /// of which function
+        function: FunctionId,
+        /// when
+        at: Timestamp,
+    },
+    /// An event made no run of a function.
+    Skipped {
+        /// which function
+        function: FunctionId,
+        /// `rate_limit`, `debounced`, `batched`, `singleton`
+        why: &'static str,
+    },
+    /// Something of a run has changed.
+    Moved {
+        /// which
+        run: RunId,
+    },
+    /// A try of a step ended.
+    Tried {
+        /// what kind of step
+        op: Kind,
+        /// how
+        how: Tried,
+    },
+    /// A run is over.
+    Ended {
+        /// which
+        run: RunId,
+        /// of which function
+        function: FunctionId,
+        /// a final one
+        status: Status,
+        /// when its first instance was made, if one was
+        started_at: Option<Timestamp>,
+        /// when it ended
+        at: Timestamp,
+    },
+}
+
+/// How a try of a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Tried {
+    /// With an output.
+    Completed,
+    /// With a failure after which it is tried again.
+    Retrying,
+    /// With its last failure.
+    Failed,
+}
+
+/// Where facts are told. Clones tell the same listeners.
+#[derive(Debug, Clone)]
+pub struct Pulse {
+    facts: broadcast::Sender<Fact>,
+}
+
+impl Default for Pulse {
+    fn default() -> Self {
+        Self { facts: broadcast::channel(BACKLOG).0 }
+    }
+}
+
+impl Pulse {
+    /// Tells a fact to whoever listens.
+    pub fn tell(&self, fact: Fact) {
+        // an error says that nobody listens
+        let _nobody = self.facts.send(fact);
+    }
+
+    /// Everything that is told from now on.
+    pub fn listen(&self) -> broadcast::Receiver<Fact> {
+        self.facts.subscribe()
+    }
+}
