@@ -2,13 +2,14 @@
 //!
 //! `docs/architecture.md` has the map. In short: `store`, `runtime`, `ingress` and
 //! `clock` know the engine and never each other; `catalog`, `intake` and `worker`
-//! join them; `http` and `cli` are on top; `app` puts it all together.
+//! join them; `dashboard`, `http` and `cli` are on top; `app` puts it all together.
 
 pub mod app;
 pub mod catalog;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod dashboard;
 pub mod http;
 pub mod ids;
 pub mod ingress;

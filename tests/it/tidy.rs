@@ -27,7 +27,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("operator", &["catalog", "clock", "ids", "intake", "runtime", "store"]),
     ("schedule", &["catalog", "clock", "intake", "store"]),
     ("worker", &["catalog", "clock", "ids", "intake", "runtime", "store", "telemetry"]),
-    ("http", &["catalog", "clock", "config", "ingress", "intake", "operator", "secret", "store"]),
+    (
+        "dashboard",
+        &["catalog", "clock", "config", "intake", "mask", "operator", "pulse", "secret", "store"],
+    ),
+    (
+        "http",
+        &["catalog", "clock", "config", "dashboard", "ingress", "intake", "operator", "secret", "store"],
+    ),
     ("app", &["catalog", "config", "http", "intake", "operator", "runtime", "schedule", "store", "worker"]),
     ("cli", &["app", "catalog", "clock", "config", "http", "mask", "project", "runtime", "telemetry"]),
     ("main", &["cli"]),

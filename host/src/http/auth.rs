@@ -20,6 +20,14 @@ pub(super) async fn operator(State(http): State<Http>, request: Request, next: N
     }
 }
 
+/// For pages in development; in production the dashboard has logins.
+pub(super) async fn developer(request: Request, next: Next) -> Response {
+    match own_machine(&request) {
+        Ok(()) => next.run(request).await,
+        Err(e) => e.into_response(),
+    }
+}
+
 fn signing_key(http: &Http, headers: &HeaderMap) -> Result<(), ApiError> {
     let given = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
     let given = given.and_then(|v| v.strip_prefix("Bearer ")).ok_or(ApiError::SigningKey)?;

@@ -18,12 +18,12 @@ pub use views::manifest as manifest_view;
 
 use crate::catalog::Catalog;
 use crate::config::Mode;
+use crate::dashboard::{self, Dashboard};
 use crate::intake::Intake;
 use crate::operator::Operator;
 use crate::secret::Secret;
 use crate::store::Store;
 use axum::Router;
-use axum::response::Html;
 use axum::routing::{get, post};
 use error::ApiError;
 use std::sync::Arc;
@@ -53,8 +53,16 @@ pub struct Http {
 
 /// Everything that is served.
 pub fn router(http: Http) -> Router {
+    let mut pages = dashboard::router(Dashboard::new(
+        http.mode,
+        http.operator.clone(),
+        http.signing_keys.clone(),
+        !http.stripe_secrets.is_empty(),
+    ));
+    if http.mode == Mode::Dev {
+        pages = pages.route_layer(axum::middleware::from_fn(auth::developer));
+    }
     let mut operators = Router::new()
-        .route("/", get(async || Html(include_str!("index.html"))))
         .route("/v1/events", get(api::events))
         .route("/v1/events/{id}", get(api::event))
         .route("/v1/events/{id}/runs", get(api::event_runs))
@@ -85,4 +93,5 @@ pub fn router(http: Http) -> Router {
         .merge(operators)
         .fallback(async || ApiError::NoPath)
         .with_state(http)
+        .merge(pages)
 }

@@ -1,0 +1,1 @@
+// The dashboard: what its pages do beyond links and forms.

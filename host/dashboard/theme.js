@@ -1,0 +1,1 @@
+// Sets the theme that the reader chose, before anything is painted.

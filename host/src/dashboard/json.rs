@@ -1,0 +1,116 @@
+//! What guests and senders wrote, as it is shown: JSON on lines of its own, without what
+//! speaks of people unless the viewer has asked for it.
+
+use crate::mask;
+use pawl_engine::{Failure, Payload};
+use serde_json::Value;
+
+/// Characters of one text on a page; beyond it the API has it.
+const CHARS: usize = 100_000;
+
+/// Whether personal data is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// It is masked.
+    Masked,
+    /// The viewer asked for it, and that is on record.
+    Open,
+}
+
+/// A text as it is shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Shown {
+    /// The text.
+    pub(super) text: String,
+    /// Something of it is masked.
+    pub(super) is_masked: bool,
+    /// It was too long for a page.
+    pub(super) is_cut: bool,
+}
+
+impl Shown {
+    fn new(text: String, is_masked: bool) -> Self {
+        match text.char_indices().nth(CHARS) {
+            Some((end, _)) => Self { text: text[..end].to_owned(), is_masked, is_cut: true },
+            None => Self { text, is_masked, is_cut: false },
+        }
+    }
+}
+
+impl Sight {
+    /// JSON, pretty.
+    pub(super) fn json(self, payload: &Payload) -> Shown {
+        self.value(payload.to_value())
+    }
+
+    /// The same for a value.
+    pub(super) fn value(self, value: Value) -> Shown {
+        let (value, is_masked) = match self {
+            Self::Masked => mask::value(value),
+            Self::Open => (value, false),
+        };
+        // a value always has a text
+        Shown::new(serde_json::to_string_pretty(&value).unwrap_or_default(), is_masked)
+    }
+
+    /// A sentence.
+    pub(super) fn text(self, text: &str) -> Shown {
+        match self {
+            Self::Masked => {
+                let masked = mask::text(text);
+                let is_masked = masked != text;
+                Shown::new(masked.into_owned(), is_masked)
+            }
+            Self::Open => Shown::new(text.to_owned(), false),
+        }
+    }
+
+    /// A failure.
+    pub(super) fn failure(self, failure: &Failure) -> FailureView {
+        FailureView {
+            name: failure.name.clone(),
+            message: self.text(&failure.message),
+            stack: failure.stack.as_deref().map(|stack| self.text(stack)),
+            data: failure.data.as_ref().map(|data| self.json(data)),
+        }
+    }
+}
+
+/// A failure as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct FailureView {
+    /// Its class.
+    pub(super) name: String,
+    /// A sentence.
+    pub(super) message: Shown,
+    /// The guest's stack.
+    pub(super) stack: Option<Shown>,
+    /// What the author attached.
+    pub(super) data: Option<Shown>,
+}
+
+impl FailureView {
+    /// Whether something of it is masked.
+    pub(super) fn is_masked(&self) -> bool {
+        let masked = |shown: &Option<Shown>| shown.as_ref().is_some_and(|s| s.is_masked);
+        self.message.is_masked || masked(&self.stack) || masked(&self.data)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_are_shown_to_open_eyes_alone() {
+        let payload = Payload::parse(r#"{"email":"a@b.co","n":1.50}"#.into(), 100).expect("JSON");
+        let masked = Sight::Masked.json(&payload);
+        assert!(masked.is_masked && !masked.text.contains("a@b.co"), "{masked:?}");
+        let open = Sight::Open.json(&payload);
+        assert!(!open.is_masked && open.text.contains("a@b.co"), "{open:?}");
+        let failure = Failure::new("E", "no mail for a@b.co").with_stack("at x");
+        let shown = Sight::Masked.failure(&failure);
+        assert!(shown.is_masked() && !shown.message.text.contains("a@b.co"), "{shown:?}");
+        assert_eq!(Sight::Open.text(&"é".repeat(CHARS + 1)).text.chars().count(), CHARS);
+    }
+}

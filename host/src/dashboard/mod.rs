@@ -1,0 +1,120 @@
+//! The pages on which people see and steer what the host does: rendered here, from the
+//! store, as HTML that works without script; the script makes them live.
+//!
+//! Each page is a GET whose URL holds all of its state. What changes something is a POST of
+//! a form to `/ui/…`, which carries the viewer's token and is answered with the way back.
+
+mod actions;
+mod alerts;
+mod assets;
+mod audit;
+mod chart;
+mod charts;
+mod error;
+mod event;
+mod events;
+mod fields;
+mod filters;
+mod function;
+mod functions;
+mod json;
+mod live;
+mod login;
+mod memory;
+mod reveal;
+mod run;
+mod runs;
+mod session;
+mod shell;
+mod viewer;
+mod waterfall;
+mod webhooks;
+
+pub use alerts::{AlertRuleView, AlertRules};
+
+use crate::catalog::Catalog;
+use crate::config::Mode;
+use crate::intake::Intake;
+use crate::operator::Operator;
+use crate::secret::Secret;
+use crate::store::Store;
+use axum::Router;
+use axum::routing::{get, post};
+use memory::Memory;
+use std::sync::Arc;
+
+/// What pages are made from.
+#[derive(Clone)]
+pub struct Dashboard {
+    mode: Mode,
+    store: Arc<dyn Store>,
+    catalog: Arc<Catalog>,
+    intake: Intake,
+    operator: Operator,
+    signing_keys: Arc<[Secret]>,
+    /// Whether Stripe's webhooks can come in.
+    has_stripe: bool,
+    /// The rules of alerts, as they stand.
+    alerts: AlertRules,
+    memory: Arc<Memory>,
+}
+
+impl Dashboard {
+    /// Pages over what the operator works with.
+    pub fn new(mode: Mode, operator: Operator, signing_keys: Arc<[Secret]>, has_stripe: bool) -> Self {
+        Self {
+            mode,
+            store: operator.store.clone(),
+            catalog: operator.catalog.clone(),
+            intake: operator.intake.clone(),
+            operator,
+            signing_keys,
+            has_stripe,
+            alerts: Arc::new(Vec::new),
+            memory: Arc::default(),
+        }
+    }
+
+    /// With the rules of alerts.
+    pub fn with_alerts(mut self, alerts: AlertRules) -> Self {
+        self.alerts = alerts;
+        self
+    }
+}
+
+/// All pages.
+pub fn router(dashboard: Dashboard) -> Router {
+    Router::new()
+        .route("/", get(runs::list))
+        .route("/runs", get(runs::list))
+        .route("/runs/{id}", get(run::show))
+        .route("/functions", get(functions::list))
+        .route("/functions/{id}", get(function::show))
+        .route("/events", get(events::list))
+        .route("/events/new", get(event::compose))
+        .route("/events/{id}", get(event::show))
+        .route("/webhooks", get(webhooks::list))
+        .route("/charts", get(charts::show))
+        .route("/alerts", get(alerts::show))
+        .route("/audit", get(audit::list))
+        .route("/live", get(live::listen))
+        .route("/ui/runs/{id}/cancel", post(actions::cancel))
+        .route("/ui/runs/{id}/rerun", post(actions::rerun))
+        .route("/ui/runs/{id}/pause", post(actions::pause))
+        .route("/ui/runs/{id}/resume", post(actions::resume))
+        .route("/ui/runs/{id}/move", post(actions::move_run))
+        .route("/ui/functions/{id}/pause", post(function::pause))
+        .route("/ui/functions/{id}/resume", post(function::resume))
+        .route("/ui/functions/{id}/test", post(function::test))
+        .route("/ui/events/send", post(event::send))
+        .route("/ui/events/{id}/resend", post(event::resend))
+        .route("/ui/reveal", post(reveal::reveal))
+        .route("/ui/conceal", post(reveal::conceal))
+        .route("/login", get(login::form).post(login::log_in))
+        .route("/logout", post(login::log_out))
+        .route_layer(axum::middleware::map_response(shell::guard))
+        .route("/assets/pawl.css", get(assets::css))
+        .route("/assets/pawl.js", get(assets::js))
+        .route("/assets/theme.js", get(assets::theme))
+        .with_state(dashboard)
+}

@@ -1,0 +1,1 @@
+//! Where the bars of a run stand on its axis of time.
