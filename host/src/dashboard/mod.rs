@@ -10,17 +10,22 @@ mod assets;
 mod audit;
 mod chart;
 mod charts;
+mod choice;
+mod describe;
 mod error;
 mod event;
 mod events;
 mod fields;
 mod filters;
+mod form;
 mod function;
 mod functions;
 mod json;
 mod live;
 mod login;
 mod memory;
+mod moment;
+mod period;
 mod reveal;
 mod run;
 mod runs;
@@ -42,6 +47,7 @@ use axum::Router;
 use axum::routing::{get, post};
 use memory::Memory;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// What pages are made from.
 #[derive(Clone)]
@@ -57,11 +63,19 @@ pub struct Dashboard {
     /// The rules of alerts, as they stand.
     alerts: AlertRules,
     memory: Arc<Memory>,
+    /// When open connections are to end.
+    end: CancellationToken,
 }
 
 impl Dashboard {
     /// Pages over what the operator works with.
-    pub fn new(mode: Mode, operator: Operator, signing_keys: Arc<[Secret]>, has_stripe: bool) -> Self {
+    pub fn new(
+        mode: Mode,
+        operator: Operator,
+        signing_keys: Arc<[Secret]>,
+        has_stripe: bool,
+        end: CancellationToken,
+    ) -> Self {
         Self {
             mode,
             store: operator.store.clone(),
@@ -72,6 +86,7 @@ impl Dashboard {
             has_stripe,
             alerts: Arc::new(Vec::new),
             memory: Arc::default(),
+            end,
         }
     }
 
