@@ -74,6 +74,7 @@ pub async fn run(
         signing_keys: config.signing_keys.into(),
         stripe_secrets: config.stripe_secrets.into(),
         last_ready: Arc::default(),
+        end: end.clone(),
     };
     let slots = runtime.slots();
     let guests = Arc::new(Sandbox { runtime, catalog: catalog.clone() });

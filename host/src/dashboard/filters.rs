@@ -76,6 +76,19 @@ pub(super) fn ago<T: Maybe<Timestamp>>(at: T, _: &dyn Values) -> Markup {
     time_tag(at.get(), true)
 }
 
+/// A moment for machines.
+#[askama::filter_fn]
+pub(super) fn exact<T: Maybe<Timestamp>>(at: T, _: &dyn Values) -> Result<String> {
+    Ok(at.get().map(rfc3339).unwrap_or_default())
+}
+
+/// A path with an id in place of `{id}`.
+#[askama::filter_fn]
+pub(super) fn fill(path: &str, _: &dyn Values, id: &str) -> Result<String> {
+    let id: String = form_urlencoded::byte_serialize(id.as_bytes()).collect();
+    Ok(path.replace("{id}", &id))
+}
+
 /// A length of time: `840 ms`, `12.3 s`, `4 min 10 s`, `3 d 4 h`.
 #[askama::filter_fn]
 pub(super) fn duration<T: Maybe<Span>>(span: T, _: &dyn Values) -> Result<String> {

@@ -45,12 +45,23 @@ impl Sight {
 
     /// The same for a value.
     pub(super) fn value(self, value: Value) -> Shown {
-        let (value, is_masked) = match self {
-            Self::Masked => mask::value(value),
-            Self::Open => (value, false),
-        };
+        let (value, is_masked) = self.seen(value);
         // a value always has a text
         Shown::new(serde_json::to_string_pretty(&value).unwrap_or_default(), is_masked)
+    }
+
+    /// A value as it is seen, and whether something of it is masked.
+    pub(super) fn seen(self, value: Value) -> (Value, bool) {
+        match self {
+            Self::Masked => mask::value(value),
+            Self::Open => (value, false),
+        }
+    }
+
+    /// The value of a field of this name, and whether it is masked.
+    pub(super) fn field(self, name: &str, value: &str) -> (String, bool) {
+        let (seen, is_masked) = self.seen(serde_json::json!({ name: value }));
+        (seen[name].as_str().unwrap_or_default().to_owned(), is_masked)
     }
 
     /// A sentence.
@@ -111,6 +122,7 @@ mod tests {
         let failure = Failure::new("E", "no mail for a@b.co").with_stack("at x");
         let shown = Sight::Masked.failure(&failure);
         assert!(shown.is_masked() && !shown.message.text.contains("a@b.co"), "{shown:?}");
+        assert_eq!(Sight::Masked.field("phone", "123"), ("[masked]".into(), true));
         assert_eq!(Sight::Open.text(&"é".repeat(CHARS + 1)).text.chars().count(), CHARS);
     }
 }

@@ -11,6 +11,7 @@ mod audit;
 mod chart;
 mod charts;
 mod choice;
+mod curl;
 mod describe;
 mod error;
 mod event;

@@ -105,6 +105,8 @@ pub(super) struct Shell {
     pub(super) csrf: String,
     /// Its path with its query.
     pub(super) path: String,
+    /// How the viewer has reached this host: `http://localhost:3000`.
+    pub(super) origin: String,
     /// What is said first.
     pub(super) flash: Option<Flash>,
     /// There is a login to leave.
@@ -122,11 +124,17 @@ impl Shell {
             nav,
             csrf: String::new(),
             path: String::new(),
+            origin: String::new(),
             flash: None,
             may_log_out: false,
             is_dev: false,
             version: assets::version(),
         }
+    }
+
+    /// See `origin`.
+    pub(super) fn host(&self) -> &str {
+        &self.origin
     }
 
     /// All places.

@@ -40,6 +40,8 @@ pub(super) struct Viewer {
     key: String,
     /// The page's path with its query.
     path: String,
+    /// How the host was reached.
+    origin: String,
     /// A page that is shown already is asked for again.
     is_refresh: bool,
 }
@@ -68,7 +70,8 @@ impl FromRequestParts<Dashboard> for Viewer {
         };
         let query = Fields::parse(parts.uri.query().unwrap_or_default().as_bytes());
         let is_refresh = parts.headers.contains_key(REFRESH);
-        Ok(Self { who, query, session, csrf: session::token(&secret), key, path, is_refresh })
+        let origin = origin(&parts.headers);
+        Ok(Self { origin, who, query, session, csrf: session::token(&secret), key, path, is_refresh })
     }
 }
 
@@ -93,6 +96,13 @@ fn cookie(headers: &HeaderMap) -> Option<Session> {
         .filter_map(|pair| pair.trim().split_once('='))
         .find(|(name, _)| *name == session::COOKIE)
         .and_then(|(_, value)| Session::parse(value))
+}
+
+/// What stands before the paths of this host, as its viewer has it.
+fn origin(headers: &HeaderMap) -> String {
+    let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+    let scheme = if text("x-forwarded-proto") == Some("https") { "https" } else { "http" };
+    format!("{scheme}://{}", text("host").unwrap_or("localhost:3000"))
 }
 
 /// A browser that names a page names one of ours.
@@ -161,6 +171,7 @@ impl Dashboard {
             flash: said,
             csrf: viewer.csrf.clone(),
             path: viewer.path.clone(),
+            origin: viewer.origin.clone(),
             may_log_out: viewer.session.is_some(),
             is_dev: self.mode == Mode::Dev,
             ..Shell::bare(nav)

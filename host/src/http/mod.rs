@@ -27,6 +27,7 @@ use axum::Router;
 use axum::routing::{get, post};
 use error::ApiError;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// What requests work with.
 #[derive(Clone)]
@@ -49,6 +50,8 @@ pub struct Http {
     pub stripe_secrets: Arc<[Secret]>,
     /// When `/readyz` last said yes.
     pub last_ready: Arc<tokio::sync::Mutex<Option<std::time::Instant>>>,
+    /// When connections that stay open are to end.
+    pub end: CancellationToken,
 }
 
 /// Everything that is served.
@@ -58,6 +61,7 @@ pub fn router(http: Http) -> Router {
         http.operator.clone(),
         http.signing_keys.clone(),
         !http.stripe_secrets.is_empty(),
+        http.end.clone(),
     ));
     if http.mode == Mode::Dev {
         pages = pages.route_layer(axum::middleware::from_fn(auth::developer));

@@ -1,0 +1,71 @@
+//! The command that sends an event again, for a shell. It has no key in it.
+
+use pawl_engine::Event;
+use serde_json::{Map, Value};
+
+/// An event as `/e/{key}` takes it: without its id, by which it would be known already.
+fn body(event: &Event) -> Value {
+    let mut body = Map::new();
+    body.insert("name".into(), (*event.name).into());
+    body.insert("data".into(), event.data.to_value());
+    if let Some(user) = &event.user {
+        body.insert("user".into(), user.to_value());
+    }
+    if let Some(version) = &event.version {
+        body.insert("v".into(), version.as_str().into());
+    }
+    body.into()
+}
+
+/// The event's body, unless nobody but the host may send such events.
+pub(super) fn sendable(event: &Event) -> Option<Value> {
+    let is_own = ["inngest/", "pawl/"].iter().any(|prefix| event.name.starts_with(prefix));
+    (!is_own).then(|| body(event))
+}
+
+/// The command, for a host that is reached by `origin`.
+pub(super) fn command(origin: &str, body: &Value) -> String {
+    let (url, body) = (quoted(&format!("{origin}/e/")), quoted(&body.to_string()));
+    // in development any key will do
+    format!(
+        "curl -X POST {url}\"${{INNGEST_EVENT_KEY:-dev}}\" \\\n  -H 'content-type: application/json' \\\n  -d {body}"
+    )
+}
+
+/// One word of a shell, whatever is in it.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pawl_engine::{EventId, NewEvent, Payload, Timestamp};
+
+    fn event(name: &str, data: &str) -> Event {
+        let data = Payload::parse(data.into(), 1_000).expect("JSON");
+        let new = NewEvent { name: name.into(), data, user: None, at: None, version: None, sender: None };
+        new.accept(EventId::new("e1"), Timestamp::from_millis(0))
+    }
+
+    #[test]
+    fn a_shell_reads_the_event_as_it_was_and_nothing_else() {
+        let sent =
+            sendable(&event("shop/order", r#"{"who":"O'Neill; $(rm -rf ~) `id` \\"}"#)).expect("a body");
+        let command = command("http://localhost:3000", &sent);
+        assert!(
+            command.starts_with("curl -X POST 'http://localhost:3000/e/'\"${INNGEST_EVENT_KEY:-dev}\""),
+            "{command}"
+        );
+        assert!(command.contains(r"O'\''Neill; $(rm -rf ~) `id`"), "{command}");
+        // what a shell makes of it: run nothing, print the words
+        let script = format!("curl() {{ printf '%s' \"$6\"; }}; {command}");
+        let output = std::process::Command::new("sh").arg("-c").arg(script).output().expect("a shell");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), sent.to_string());
+    }
+
+    #[test]
+    fn what_only_the_host_says_cannot_be_sent() {
+        assert_eq!(sendable(&event("inngest/scheduled.timer", "{}")), None);
+    }
+}

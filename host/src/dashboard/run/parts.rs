@@ -1,0 +1,163 @@
+//! Parts of a run's page: what is known of a step, lines, events, and what else happened.
+
+use crate::dashboard::json::{FailureView, Shown, Sight};
+use crate::dashboard::waterfall::Row;
+use pawl_engine::event::Event;
+use pawl_engine::view::AttemptView;
+use pawl_engine::{Entry, Line, Span, Timestamp};
+
+/// What is known of a step.
+pub(super) struct StepDetail {
+    pub(super) key: String,
+    pub(super) attempts: Vec<Attempt>,
+    pub(super) output: Option<Shown>,
+    pub(super) error: Option<FailureView>,
+    pub(super) lines: Vec<LineView>,
+    /// What it waits for.
+    pub(super) about: Option<Shown>,
+    pub(super) wake_at: Option<Timestamp>,
+    /// The run that it called.
+    pub(super) invoked: Option<String>,
+    /// It is what one wants to see first.
+    pub(super) is_open: bool,
+}
+
+/// A try of a step.
+pub(super) struct Attempt {
+    pub(super) number: u32,
+    pub(super) started_at: Timestamp,
+    pub(super) took: Span,
+    pub(super) error: Option<FailureView>,
+}
+
+impl Attempt {
+    fn new(a: &AttemptView, sight: Sight) -> Self {
+        Self {
+            number: a.number + 1,
+            started_at: a.started_at,
+            took: a.ended_at - a.started_at,
+            error: a.error.as_ref().map(|e| sight.failure(e)),
+        }
+    }
+}
+
+/// What is known of a row's step; lines are all of the run's.
+pub(super) fn detail(row: &Row, lines: &[LineView], sight: Sight) -> Option<StepDetail> {
+    let step = row.step.as_ref()?;
+    let key = step.id.to_string();
+    Some(StepDetail {
+        attempts: step.attempts.iter().map(|a| Attempt::new(a, sight)).collect(),
+        output: step.output.as_ref().map(|output| sight.json(output)),
+        error: step.error.as_ref().map(|e| sight.failure(e)),
+        lines: lines.iter().filter(|line| line.step.as_deref() == Some(&key)).cloned().collect(),
+        about: step.about.as_deref().map(|about| sight.text(about)),
+        wake_at: step.wake_at,
+        invoked: step.invoked.as_ref().map(ToString::to_string),
+        is_open: step.error.is_some(),
+        key,
+    })
+}
+
+impl StepDetail {
+    /// Whether something of it is masked.
+    pub(super) fn is_masked(&self) -> bool {
+        let failed = |error: &Option<FailureView>| error.as_ref().is_some_and(FailureView::is_masked);
+        [&self.output, &self.about].into_iter().flatten().any(|shown| shown.is_masked)
+            || failed(&self.error)
+            || self.attempts.iter().any(|a| failed(&a.error))
+            || self.lines.iter().any(|line| line.is_masked)
+    }
+}
+
+/// A line that the function logged.
+#[derive(Clone)]
+pub(super) struct LineView {
+    pub(super) at: Timestamp,
+    pub(super) level: &'static str,
+    pub(super) step: Option<String>,
+    pub(super) said: String,
+    pub(super) fields: Vec<(String, String)>,
+    pub(super) is_masked: bool,
+}
+
+impl LineView {
+    pub(super) fn new(line: Line, sight: Sight) -> Self {
+        let said = sight.text(&line.message);
+        let mut is_masked = said.is_masked;
+        let fields = line.fields.into_iter().map(|(name, value)| {
+            let (value, masked) = sight.field(&name, &value);
+            is_masked |= masked;
+            (name, value)
+        });
+        let fields = fields.collect();
+        let step = line.step.map(|step| step.to_string());
+        Self { at: line.at, level: line.level.as_str(), step, said: said.text, fields, is_masked }
+    }
+}
+
+/// An event of the run.
+pub(super) struct EventView {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) received_at: Timestamp,
+    pub(super) data: Shown,
+    pub(super) user: Option<Shown>,
+}
+
+impl EventView {
+    pub(super) fn new(event: &Event, sight: Sight) -> Self {
+        Self {
+            id: event.id.to_string(),
+            name: event.name.to_string(),
+            received_at: event.received_at,
+            data: sight.json(&event.data),
+            user: event.user.as_ref().map(|user| sight.json(user)),
+        }
+    }
+
+    /// Whether something of it is masked.
+    pub(super) fn is_masked(&self) -> bool {
+        self.data.is_masked || self.user.as_ref().is_some_and(|user| user.is_masked)
+    }
+}
+
+/// Something that happened outside of steps.
+pub(super) struct Note {
+    pub(super) at: Timestamp,
+    pub(super) what: &'static str,
+    pub(super) text: Shown,
+}
+
+/// What an entry tells that is no step's.
+pub(super) fn note(entry: &Entry, sight: Sight) -> Option<Note> {
+    let plain = |text: &str| Shown { text: text.to_owned(), ..Shown::default() };
+    let (what, text) = match entry {
+        Entry::TryFailed { failure, number, .. } => {
+            let said = sight.text(&failure.message);
+            let text = format!("try {}: {}: {}", number + 1, failure.name, said.text);
+            ("Failed outside of a step", Shown { text, ..said })
+        }
+        Entry::Paused { why: Some(why), .. } => {
+            let said = sight.text(&why.message);
+            ("Stopped for an operator", Shown { text: format!("{}: {}", why.name, said.text), ..said })
+        }
+        Entry::Paused { why: None, .. } => ("Paused", plain("by an operator")),
+        Entry::Resumed { .. } => ("Resumed", plain("by an operator")),
+        Entry::Moved { from, to, .. } => {
+            let short = |id: &str| id.get(..12).unwrap_or(id).to_owned();
+            ("Moved", plain(&format!("from deployment {} to {}", short(from.as_str()), short(to.as_str()))))
+        }
+        Entry::Started { .. }
+        | Entry::SleepStarted { .. }
+        | Entry::SleepEnded { .. }
+        | Entry::WaitStarted { .. }
+        | Entry::InvokeStarted { .. }
+        | Entry::FetchStarted { .. }
+        | Entry::AttemptFailed { .. }
+        | Entry::StepCompleted { .. }
+        | Entry::StepFailed { .. }
+        | Entry::Parked { .. }
+        | Entry::Finished { .. } => return None,
+    };
+    Some(Note { at: entry.at(), what, text })
+}

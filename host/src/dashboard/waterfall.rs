@@ -1,1 +1,0 @@
-//! Where the bars of a run stand on its axis of time.
