@@ -314,7 +314,7 @@ const help = [["g then r f e w m a u", "Runs, Functions, Events, Webhooks, Metri
 let goes = 0;
 
 function step(by) {
-  const links = all("tr .cover, .wf summary");
+  const links = all("tr .row-link, .wf summary");
   const at = links.indexOf(document.activeElement);
   links[Math.min(Math.max(at + by, 0), links.length - 1)]?.focus();
 }
