@@ -2,7 +2,7 @@
 //! Events and runs as Inngest's REST API has them, with more to each run.
 
 use crate::catalog::{Offer, Problem, Snapshot};
-use crate::store::{Deployment, RunRow, Skip, Why};
+use crate::store::{Deployment, RunRow, Skip};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use pawl_engine::event::Event;
@@ -243,13 +243,7 @@ pub fn manifest(m: &Manifest) -> Value {
 
 /// A run that an event did not make.
 pub(super) fn skip(skip: &Skip) -> Value {
-    let reason = match skip.why {
-        Why::RateLimit => "rate_limit",
-        Why::Debounced => "debounced",
-        Why::Batched => "batched",
-        Why::Singleton => "singleton",
-    };
-    json!({"function_id": skip.function, "reason": reason, "run_id": skip.run, "at": time(skip.at)})
+    json!({"function_id": skip.function, "reason": skip.why.as_str(), "run_id": skip.run, "at": time(skip.at)})
 }
 
 /// A function that can be started.

@@ -13,6 +13,7 @@ mod apply;
 pub mod claims;
 #[cfg(test)]
 mod conformance;
+mod counts;
 pub mod find;
 mod lanes;
 mod listen;
@@ -121,6 +122,18 @@ pub enum Why {
     Batched,
     /// Another run is not over.
     Singleton,
+}
+
+impl Why {
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RateLimit => "rate_limit",
+            Self::Debounced => "debounced",
+            Self::Batched => "batched",
+            Self::Singleton => "singleton",
+        }
+    }
 }
 
 /// The right to write one run's journal, until it is released or somebody else

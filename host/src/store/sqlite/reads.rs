@@ -2,6 +2,7 @@
 //! writer nor make it wait.
 
 use super::{error, rows};
+use crate::pulse::Pulse;
 use crate::store::state::{State, Watched};
 use crate::store::tx::extras;
 use crate::store::{Claim, Claimed, Deployment, EventFilter, RunFilter, RunRow, Skip, Source, StoreError};
@@ -180,10 +181,10 @@ pub(super) const WATCHED: &str = "WITH RECURSIVE n (name) AS (SELECT min(name) F
      SELECT name FROM n WHERE name IS NOT NULL";
 
 /// What the writer has to know when it starts.
-pub(super) fn state(db: &Connection) -> Result<State, StoreError> {
+pub(super) fn state(db: &Connection, pulse: Pulse) -> Result<State, StoreError> {
     let paused = paused(db)?.into_iter().map(|(function, _)| function);
     let watched = rows::all(db, WATCHED, [], |row| row.get(0).map_err(error))?;
-    Ok(State::new(paused, first_alarm(db)?, Watched::of(watched)))
+    Ok(State::new(paused, first_alarm(db)?, Watched::of(watched), pulse))
 }
 
 /// The earliest alarm.

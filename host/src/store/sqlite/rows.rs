@@ -107,16 +107,6 @@ pub(super) fn deployment(row: &Row<'_>) -> Result<Deployment, StoreError> {
     })
 }
 
-/// As it is stored.
-pub(super) fn why_text(why: Why) -> &'static str {
-    match why {
-        Why::RateLimit => "rate_limit",
-        Why::Debounced => "debounced",
-        Why::Batched => "batched",
-        Why::Singleton => "singleton",
-    }
-}
-
 /// From `function, why, run, at`.
 pub(super) fn skip(row: &Row<'_>) -> Result<Skip, StoreError> {
     let text = |n: usize| row.get::<_, String>(n).map_err(error);
@@ -126,7 +116,7 @@ pub(super) fn skip(row: &Row<'_>) -> Result<Skip, StoreError> {
         function: FunctionId::new(text(0)?),
         why: all
             .into_iter()
-            .find(|known| why_text(*known) == why)
+            .find(|known| known.as_str() == why)
             .ok_or_else(|| StoreError::Corrupt(format!("reason {why}")))?,
         run: row.get::<_, Option<String>>(2).map_err(error)?.map(RunId::new),
         at: at(row.get(3).map_err(error)?),

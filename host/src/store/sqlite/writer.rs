@@ -5,6 +5,7 @@
 //! Claims are answered between transactions, so that they only see what is durable.
 
 use super::error;
+use crate::pulse::Pulse;
 use crate::store::StoreError;
 use crate::store::state::{State, Watched};
 use rusqlite::Connection;
@@ -41,9 +42,9 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread on this connection.
-    pub(super) fn start(db: Connection) -> Result<Self, StoreError> {
-        let state = super::reads::state(&db)?;
+    /// Starts the thread on this connection; what becomes durable is told to `pulse`.
+    pub(super) fn start(db: Connection, pulse: Pulse) -> Result<Self, StoreError> {
+        let state = super::reads::state(&db, pulse)?;
         let watched = state.watched();
         let (jobs, waiting) = mpsc::channel(QUEUE);
         std::thread::Builder::new()
@@ -58,7 +59,7 @@ impl Writer {
     pub(super) async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection, &State) -> Result<T, StoreError> + Send + 'static,
-        after: impl FnOnce(&T, &mut State) + Send + 'static,
+        after: impl FnOnce(&mut T, &mut State) + Send + 'static,
     ) -> Result<T, StoreError> {
         self.write_one(|db, state| in_savepoint(db, |db| work(db, state)), after).await
     }
@@ -67,14 +68,14 @@ impl Writer {
     pub(super) async fn write_one<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection, &State) -> Result<T, StoreError> + Send + 'static,
-        after: impl FnOnce(&T, &mut State) + Send + 'static,
+        after: impl FnOnce(&mut T, &mut State) + Send + 'static,
     ) -> Result<T, StoreError> {
         let (tell, told) = oneshot::channel();
         let job = Job::Write(Box::new(move |db, state| {
             let done = db.and_then(|db| work(still_open(db)?, state));
             Box::new(move |fate, state: &mut State| {
-                let result = fate.and(done);
-                if let Ok(value) = &result {
+                let mut result = fate.and(done);
+                if let Ok(value) = &mut result {
                     after(value, state);
                 }
                 let _gone = tell.send(result);
@@ -130,9 +131,11 @@ fn commit_together(db: &Connection, state: &mut State, writes: Vec<Write>) {
     let begun = run(db, "BEGIN IMMEDIATE");
     let in_transaction = |work: Write| work(begun.clone().map(|()| db), state);
     let replies: Vec<Reply> = writes.into_iter().map(in_transaction).collect();
-    let fate = begun.and_then(|()| run(db, "COMMIT"));
+    let counts = state.take_counts();
+    let counted = begun.and_then(|()| super::records::add_counts(still_open(db)?, &counts));
+    let fate = counted.and_then(|()| run(db, "COMMIT"));
     if fate.is_err() && !db.is_autocommit() {
-        // the commit failed and left the transaction open: nothing of it may stay
+        // it failed and left the transaction open: nothing of it may stay
         let _undone = run(db, "ROLLBACK");
     }
     replies.into_iter().for_each(|reply| reply(fate.clone(), state));
