@@ -18,6 +18,7 @@ macro_rules! cases {
 mod commits;
 pub(super) mod gates;
 mod mail;
+mod records;
 mod runs;
 mod terms;
 
@@ -240,4 +241,5 @@ pub(super) async fn check_all(make: impl AsyncFn() -> Box<dyn Store>) {
     mail::check(&make).await;
     gates::check(&make).await;
     commits::check(&make).await;
+    records::check(&make).await;
 }
