@@ -4,7 +4,7 @@
 use crate::catalog::Catalog;
 use crate::catalog::watch::Watch;
 use crate::config::{Config, StoreKind};
-use crate::http::{Http, Server, router};
+use crate::http::{Door, Http, Server, router};
 use crate::intake::Intake;
 use crate::operator::Operator;
 use crate::runtime::Runtime;
@@ -64,6 +64,7 @@ pub async fn run(
         runtime: runtime.clone(),
         intake: intake.clone(),
     };
+    let (door, noting) = Door::open(store.clone());
     let http = Http {
         mode: config.mode,
         store: store.clone(),
@@ -73,6 +74,7 @@ pub async fn run(
         event_keys: config.event_keys.into(),
         signing_keys: config.signing_keys.into(),
         stripe_secrets: config.stripe_secrets.into(),
+        door,
         last_ready: Arc::default(),
     };
     let slots = runtime.slots();
@@ -106,6 +108,8 @@ pub async fn run(
     // what is cut off then goes on at the next start
     working.cancel();
     worker.await.context("the worker broke")?;
+    // its door went with the last request
+    let _writes_still = tokio::time::timeout(WATCH_ENDS, noting).await;
     let _compiles_still = tokio::time::timeout(WATCH_ENDS, watching).await;
     let _gone = std::fs::remove_file(addr_file);
     tracing::info!("stopped; everything acknowledged is kept");

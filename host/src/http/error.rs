@@ -107,6 +107,11 @@ impl ApiError {
         }
     }
 
+    /// The reason in one word.
+    pub(super) fn code(&self) -> &'static str {
+        self.status_and_code().1
+    }
+
     fn status_and_code(&self) -> (StatusCode, &'static str) {
         use StatusCode as S;
         match self {

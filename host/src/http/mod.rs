@@ -6,6 +6,7 @@ mod actions;
 mod api;
 mod auth;
 mod body;
+mod door;
 mod error;
 mod events;
 mod id;
@@ -13,6 +14,7 @@ mod server;
 mod views;
 mod webhooks;
 
+pub use door::Door;
 pub use server::Server;
 pub use views::manifest as manifest_view;
 
@@ -47,6 +49,8 @@ pub struct Http {
     pub signing_keys: Arc<[Secret]>,
     /// Secrets of Stripe's endpoint.
     pub stripe_secrets: Arc<[Secret]>,
+    /// Where webhooks are noted.
+    pub door: Door,
     /// When `/readyz` last said yes.
     pub last_ready: Arc<tokio::sync::Mutex<Option<std::time::Instant>>>,
 }

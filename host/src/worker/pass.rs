@@ -3,6 +3,7 @@
 use super::crew::Crew;
 use super::guests::Guest;
 use super::handle::{Handle, Shelf};
+use super::lines::Lines;
 use super::session::Session;
 use super::{Worker, guests::NoGuest};
 use crate::clock;
@@ -30,6 +31,8 @@ pub(super) struct Carried {
     pub(super) finish_within: Option<Span>,
     /// Whether more instances have to pass gates.
     pub(super) is_limited: bool,
+    /// What the function has logged.
+    pub(super) lines: Lines,
     /// Told when a step has settled.
     pub(super) changed: Notify,
 }
@@ -151,6 +154,7 @@ async fn start(worker: &Worker, claimed: Claimed, run: Run, asked_at: Timestamp)
         parent: claimed.parent,
         created_at: claimed.created_at,
         guest,
+        lines: Lines::default(),
         changed: Notify::new(),
     });
     let is_timed = carried.finish_within.is_some();

@@ -2,7 +2,7 @@
 //! answered before what the answer rests on is durable.
 
 use super::pass::Carried;
-use crate::runtime::{KvCall, KvReply, Level, Stop};
+use crate::runtime::{KvCall, KvReply, Stop};
 use crate::store::{Also, Commit, StoreError, Then};
 use crate::telemetry::one_line;
 use crate::{clock, ids};
@@ -127,8 +127,15 @@ impl Session {
         }
     }
 
+    /// Keeps the lines that wait, if there are any.
+    pub(super) async fn flush_lines(&mut self) -> Result<(), Stop> {
+        // what else is decided goes with its own commit
+        if self.pending.is_empty() && self.also.is_empty() { self.flush().await } else { Ok(()) }
+    }
+
     async fn commit(&mut self, then: Then) -> Result<(), Stop> {
         self.check()?;
+        self.also.lines.extend(self.run.lines.take());
         if then == Then::Keep && self.pending.is_empty() && self.also.is_empty() {
             return Ok(());
         }
@@ -338,28 +345,6 @@ impl Session {
             }
             Phase::Queued | Phase::Running | Phase::Paused { .. } => {}
         }
-    }
-}
-
-/// A line of the function's, with the run and the step that it belongs to.
-pub(super) fn log(
-    run: &Carried,
-    step: Option<&StepKey>,
-    level: Level,
-    message: &str,
-    fields: &[(String, String)],
-) {
-    let (run, function) = (&run.claim.run, &run.function);
-    let step = step.map(ToString::to_string);
-    let step = step.as_deref().unwrap_or_default();
-    let fields = fields.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ");
-    let (fields, message) = (one_line(&fields), one_line(message));
-    match level {
-        Level::Trace => tracing::trace!(target: "guest", %run, %function, step, fields, "{message}"),
-        Level::Debug => tracing::debug!(target: "guest", %run, %function, step, fields, "{message}"),
-        Level::Info => tracing::info!(target: "guest", %run, %function, step, fields, "{message}"),
-        Level::Warn => tracing::warn!(target: "guest", %run, %function, step, fields, "{message}"),
-        Level::Error => tracing::error!(target: "guest", %run, %function, step, fields, "{message}"),
     }
 }
 
