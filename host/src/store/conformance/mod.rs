@@ -16,6 +16,7 @@ macro_rules! cases {
 }
 
 mod commits;
+pub(super) mod find;
 pub(super) mod gates;
 mod mail;
 mod runs;
@@ -240,4 +241,5 @@ pub(super) async fn check_all(make: impl AsyncFn() -> Box<dyn Store>) {
     mail::check(&make).await;
     gates::check(&make).await;
     commits::check(&make).await;
+    find::check(&make).await;
 }
