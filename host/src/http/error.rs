@@ -33,6 +33,8 @@ pub(super) enum ApiError {
     InvalidEvent(String),
     #[error("{0}")]
     InvalidQuery(String),
+    #[error("the cursor is none that a page of this list gave: leave it out to begin with the newest")]
+    InvalidCursor,
     #[error("the body: {0}")]
     InvalidBody(String),
     #[error("an id or a key in the path is not UTF-8")]
@@ -65,6 +67,7 @@ impl From<StoreError> for ApiError {
     fn from(e: StoreError) -> Self {
         match e {
             StoreError::NotFound => Self::NotFound("such thing"),
+            StoreError::BadCursor => Self::InvalidCursor,
             StoreError::Unavailable(why) => {
                 tracing::error!(why, "the store cannot take a request");
                 Self::Unavailable("the store is busy, full or locked; nothing was changed".into())
@@ -123,6 +126,7 @@ impl ApiError {
             Self::BrokenBody => (S::BAD_REQUEST, "broken_body"),
             Self::InvalidEvent(_) => (S::BAD_REQUEST, "invalid_event"),
             Self::InvalidQuery(_) => (S::BAD_REQUEST, "invalid_query"),
+            Self::InvalidCursor => (S::BAD_REQUEST, "invalid_cursor"),
             Self::InvalidBody(_) => (S::BAD_REQUEST, "invalid_body"),
             Self::InvalidPath => (S::BAD_REQUEST, "invalid_path"),
             Self::EventKey => (S::UNAUTHORIZED, "event_key_unknown"),

@@ -2,6 +2,7 @@
 //! Events and runs as Inngest's REST API has them, with more to each run.
 
 use crate::catalog::{Offer, Problem, Snapshot};
+use crate::store::find::Page;
 use crate::store::{Deployment, RunRow, Skip};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -21,18 +22,22 @@ pub(super) fn data(value: impl Serialize) -> Response {
     Json(Data { data: value }).into_response()
 }
 
-/// A list, and where its next page begins.
-pub(super) fn page<T: Serialize>(rows: Vec<T>, cursor: Option<String>) -> Response {
+/// A page of a list, each row as `view` shows it.
+pub(super) fn page<T, V: Serialize>(page: Page<T>, view: impl Fn(T) -> V) -> Response {
     #[derive(Serialize)]
-    struct Page<T> {
-        data: Vec<T>,
+    struct List<V> {
+        data: Vec<V>,
         metadata: Metadata,
     }
     #[derive(Serialize)]
     struct Metadata {
+        /// Where the next page begins.
         cursor: Option<String>,
+        /// How far back was looked for this one, when it is not full for that.
+        looked_back_to: Option<String>,
     }
-    Json(Page { data: rows, metadata: Metadata { cursor } }).into_response()
+    let metadata = Metadata { cursor: page.cursor, looked_back_to: page.looked_back_to.and_then(time) };
+    Json(List { data: page.rows.into_iter().map(view).collect(), metadata }).into_response()
 }
 
 /// RFC 3339 with milliseconds, in UTC. `null` for a time that no calendar has.

@@ -1,6 +1,7 @@
 //! The store as a model: plain maps behind a lock. For trials and as the measure
 //! that the real stores are held against; nothing outlives the process.
 
+mod find;
 mod records;
 mod tables;
 
@@ -148,22 +149,12 @@ impl Store for Memory {
         &self.pulse
     }
 
-    async fn find_runs(&self, query: find::RunQuery) -> Result<find::Page<RunRow>, StoreError> {
-        let before = query.cursor.map(RunId::new);
-        let filter = RunFilter {
-            status: query.status,
-            function: query.function,
-            before,
-            limit: query.limit,
-            ..RunFilter::default()
-        };
-        Ok(find::Page::last(self.runs(filter).await?))
+    async fn find_runs(&self, query: RunQuery) -> Result<Page<RunRow>, StoreError> {
+        self.inner().find_runs(&query)
     }
 
-    async fn find_events(&self, query: find::EventQuery) -> Result<find::Page<Event>, StoreError> {
-        let filter =
-            EventFilter { name: query.name, before: query.cursor.map(EventId::new), limit: query.limit };
-        Ok(find::Page::last(self.events(filter).await?))
+    async fn find_events(&self, query: EventQuery) -> Result<Page<Event>, StoreError> {
+        self.inner().find_events(&query)
     }
 
     async fn accept(&self, accepts: Vec<Accept>) -> Result<Vec<Accepted>, StoreError> {

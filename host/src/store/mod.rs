@@ -256,6 +256,9 @@ pub enum StoreError {
     /// There is no such thing.
     #[error("not found")]
     NotFound,
+    /// A cursor that no page gave.
+    #[error("the cursor is none that a page gave")]
+    BadCursor,
     /// What is stored cannot be read: an operator has to look.
     #[error("the store holds what this version cannot read: {0}")]
     Corrupt(String),

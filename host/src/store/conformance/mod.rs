@@ -16,6 +16,7 @@ macro_rules! cases {
 }
 
 mod commits;
+pub(super) mod find;
 pub(super) mod gates;
 mod mail;
 mod records;
@@ -242,4 +243,5 @@ pub(super) async fn check_all(make: impl AsyncFn() -> Box<dyn Store>) {
     gates::check(&make).await;
     commits::check(&make).await;
     records::check(&make).await;
+    find::check(&make).await;
 }

@@ -4,11 +4,13 @@
 //! go through `writer`; people's queries have connections of their own (`reads`).
 //! A lock file keeps a second host out, which is what lets claims live in memory.
 
+mod find;
 mod prune;
 mod reads;
 mod records;
 mod rows;
 mod schema;
+mod search;
 mod txn;
 mod writer;
 mod writes;
@@ -20,6 +22,7 @@ use super::*;
 use super::{admit, apply};
 use reads::Readers;
 use rusqlite::{Connection, ErrorCode};
+use search::Indexer;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -54,6 +57,7 @@ pub struct Sqlite {
     pruning: Mutex<prune::Progress>,
     /// Where runs stood a moment ago.
     depths: Mutex<Option<(Timestamp, Vec<Depth>)>>,
+    indexer: Indexer,
     /// Held for as long as the store lives.
     _lock: File,
 }
@@ -86,11 +90,13 @@ impl Sqlite {
         let pulse = Pulse::default();
         let writer = Writer::start(db, pulse.clone())?;
         let readers = Readers::open(&path)?;
+        let indexer = Indexer::start(&path)?;
         Ok(Self {
             path,
             writer,
             readers,
             pulse,
+            indexer,
             pruning: Mutex::default(),
             depths: Mutex::default(),
             _lock: lock,
@@ -200,22 +206,19 @@ impl Store for Sqlite {
         &self.pulse
     }
 
-    async fn find_runs(&self, query: find::RunQuery) -> Result<find::Page<RunRow>, StoreError> {
-        let before = query.cursor.map(RunId::new);
-        let filter = RunFilter {
-            status: query.status,
-            function: query.function,
-            before,
-            limit: query.limit,
-            ..RunFilter::default()
-        };
-        Ok(find::Page::last(self.runs(filter).await?))
+    async fn find_runs(&self, query: RunQuery) -> Result<Page<RunRow>, StoreError> {
+        let index = self.indexer.index();
+        let is_long = query.text.is_some() || query.event_name.is_some();
+        let _turn = if is_long { Some(index.turn().await?) } else { None };
+        let (held, index) = (self.held().await?, index.clone());
+        self.readers.read(move |db| find::runs(db, &index, &query, &held)).await
     }
 
-    async fn find_events(&self, query: find::EventQuery) -> Result<find::Page<Event>, StoreError> {
-        let filter =
-            EventFilter { name: query.name, before: query.cursor.map(EventId::new), limit: query.limit };
-        Ok(find::Page::last(self.events(filter).await?))
+    async fn find_events(&self, query: EventQuery) -> Result<Page<Event>, StoreError> {
+        let index = self.indexer.index();
+        let _turn = if query.text.is_some() { Some(index.turn().await?) } else { None };
+        let index = index.clone();
+        self.readers.read(move |db| find::events(db, &index, &query)).await
     }
 
     async fn accept(&self, accepts: Vec<Accept>) -> Result<Vec<Accepted>, StoreError> {

@@ -144,7 +144,7 @@ pub(super) fn first<T>(
     db: &Connection,
     sql: &str,
     params: impl rusqlite::Params,
-    of: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+    of: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
 ) -> Result<Option<T>, StoreError> {
     let mut statement = db.prepare_cached(sql).map_err(error)?;
     statement.query_row(params, |row| Ok(of(row))).optional().map_err(error)?.transpose()

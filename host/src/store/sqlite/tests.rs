@@ -3,7 +3,9 @@
 use super::*;
 use crate::store::conformance;
 
+mod finding;
 mod restart;
+mod searching;
 mod size;
 mod trial;
 
@@ -150,7 +152,7 @@ fn every_hot_query_goes_by_its_index() {
         RunFilter { function: Some(FunctionId::new("f")), ..RunFilter::default() },
         RunFilter { event: Some(EventId::new("e")), ..RunFilter::default() },
     ] {
-        let (sql, _) = reads::runs_sql(&filter);
+        let sql = reads::runs_sql(&filter);
         let plan = plan(&db, &sql);
         // few runs execute at once, and few belong to one event: those may be sorted
         let is_small = filter.event.is_some() || filter.status == Some(Status::Running);
