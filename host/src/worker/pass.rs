@@ -11,6 +11,7 @@ use crate::intake::Over;
 use crate::runtime::{Ending, Input, Stop};
 use crate::store::{Also, Claim, Claimed, Commit, Parent, StoreError, Then};
 use pawl_engine::replay::{self, Cursor, Replay, Rules};
+use pawl_engine::trace::RunTrace;
 use pawl_engine::{
     DeploymentId, Event, Failure, FunctionId, Index, Mail, Manifest, Outcome, Phase, Run, Span, Timestamp,
 };
@@ -46,6 +47,11 @@ impl Carried {
             events: &self.events,
             parent: self.parent.as_ref(),
         }
+    }
+
+    /// In which trace it is, and what its spans are called.
+    pub(super) fn trace(&self) -> RunTrace {
+        RunTrace::of(&self.claim.run, self.events[0].trace)
     }
 
     /// What an instance gets. The same in every pass: what a function decides by it stays decided.

@@ -9,7 +9,8 @@ use crate::{clock, ids};
 use pawl_engine::flow::Watch;
 use pawl_engine::replay::{Answer, Attempt, Cursor, Effect, Refused, Replay, Settled, StepCall};
 use pawl_engine::{
-    Entry, EventId, Failure, FunctionId, Index, Mail, Outcome, Payload, Phase, RunId, StepKey, Timestamp,
+    Entry, EventId, Failure, FunctionId, Index, Mail, NewEvent, Outcome, Payload, Phase, RunId, StepKey,
+    Timestamp,
 };
 use std::sync::Arc;
 
@@ -212,6 +213,7 @@ impl Session {
 
     fn take(&mut self, effect: Effect, now: Timestamp) {
         let run = &self.run;
+        let trace = run.trace();
         match effect {
             Effect::Watch { step, event, filter, until } => {
                 let watch = Watch::new(event.into(), filter, &run.events[0], until);
@@ -220,7 +222,8 @@ impl Session {
             Effect::Invoke { step, run: child, event, call } => {
                 let parent = crate::store::Parent { run: run.claim.run.clone(), step };
                 let step = parent.step.clone();
-                match run.worker.intake.invocation(event, child, call, parent, now) {
+                let trace = trace.from(trace.step(&step));
+                match run.worker.intake.invocation(event, child, call, parent, trace, now) {
                     Some(accept) => self.also.accepts.push(accept),
                     // it has gone since it was looked for: the step hears of it by mail
                     None => {
@@ -230,9 +233,10 @@ impl Session {
                     }
                 }
             }
-            Effect::Send(events) => {
-                let accept = |(id, event): (EventId, pawl_engine::NewEvent)| {
-                    run.worker.intake.plan(event.accept(id, now), now)
+            Effect::Send { step, events } => {
+                let trace = Some(trace.from(trace.step(&step)));
+                let accept = |(id, event): (EventId, NewEvent)| {
+                    run.worker.intake.plan(NewEvent { trace, ..event }.accept(id, now), now)
                 };
                 self.also.accepts.extend(events.into_iter().map(accept));
             }
