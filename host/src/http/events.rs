@@ -4,7 +4,7 @@ use super::error::ApiError;
 use super::id::Id;
 use super::{Http, auth, body};
 use crate::config::Mode;
-use crate::ingress::api;
+use crate::ingress::{self, api};
 use crate::store::Accepted;
 use axum::Json;
 use axum::body::Body;
@@ -44,7 +44,9 @@ pub(super) async fn test(State(http): State<Http>, headers: HeaderMap, body: Bod
 async fn store(http: &Http, headers: &HeaderMap, body: Body) -> Response {
     let stored = async {
         let body = body::read(headers, body, body::EVENTS_BYTES).await?;
-        let events = api::parse(&body).map_err(|e| ApiError::InvalidEvent(e.to_string()))?;
+        let mut events = api::parse(&body).map_err(|e| ApiError::InvalidEvent(e.to_string()))?;
+        let trace = ingress::trace(headers);
+        events.iter_mut().for_each(|event| event.trace = trace);
         let accepted = http.intake.accept(events).await?;
         let ids: Vec<_> = accepted
             .iter()

@@ -200,6 +200,10 @@ impl Store for Sqlite {
         &self.pulse
     }
 
+    fn waiting(&self) -> usize {
+        self.writer.waiting()
+    }
+
     async fn find_runs(&self, query: find::RunQuery) -> Result<find::Page<RunRow>, StoreError> {
         let before = query.cursor.map(RunId::new);
         let filter = RunFilter {
