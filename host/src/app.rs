@@ -15,6 +15,7 @@ use crate::schedule::Clockwork;
 use crate::store::Store;
 use crate::store::memory::Memory;
 use crate::store::sqlite::Sqlite;
+use crate::telemetry::Told;
 use crate::worker::{Sandbox, Worker};
 use anyhow::Context;
 use std::net::SocketAddr;
@@ -60,7 +61,7 @@ pub async fn run(
 
     let metrics = Metrics::new(store.clone(), catalog.clone(), runtime.clone())?;
     let exporter = config.otlp.map(|to| Exporter::start(to, store.clone(), metrics.clone())).transpose()?;
-    let mut ears: Vec<Arc<dyn Ear>> = vec![metrics.clone()];
+    let mut ears: Vec<Arc<dyn Ear>> = vec![metrics.clone(), Arc::new(Told)];
     ears.extend(exporter.as_ref().map(Exporter::ear));
     store.pulse().attach(ears);
 

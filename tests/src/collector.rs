@@ -107,7 +107,8 @@ impl Collector {
     pub async fn spans_of(&self, run: &str) -> Vec<Span> {
         until(&format!("the spans of {run}"), PATIENCE, async || {
             let spans = self.spans();
-            let root = spans.iter().find(|span| span.attributes.get("pawl.run.id").is_some_and(|id| id == run));
+            let root =
+                spans.iter().find(|span| span.attributes.get("pawl.run.id").is_some_and(|id| id == run));
             let root = root.ok_or_else(|| format!("{} others", spans.len()))?;
             let mut found = vec![root.clone()];
             let mut above = vec![root.id.clone()];

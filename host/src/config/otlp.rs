@@ -32,7 +32,8 @@ impl Loading<'_> {
         let env = self.env;
         let set = |name: &str| env(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
         let of_spans = |name: &str| {
-            set(&format!("OTEL_EXPORTER_OTLP_TRACES_{name}")).or_else(|| set(&format!("OTEL_EXPORTER_OTLP_{name}")))
+            set(&format!("OTEL_EXPORTER_OTLP_TRACES_{name}"))
+                .or_else(|| set(&format!("OTEL_EXPORTER_OTLP_{name}")))
         };
         if set("OTEL_SDK_DISABLED").is_some_and(|v| v.eq_ignore_ascii_case("true")) {
             return None;
@@ -52,7 +53,8 @@ impl Loading<'_> {
         let endpoint = self.endpoint(&endpoint)?;
         let headers = of_spans("HEADERS").map(|text| self.pairs("OTEL_EXPORTER_OTLP_HEADERS", &text));
         let headers = headers.unwrap_or_default().into_iter();
-        let headers = headers.filter_map(|(name, value)| Some((name, Secret::load(&value).ok()?.0))).collect();
+        let headers =
+            headers.filter_map(|(name, value)| Some((name, Secret::load(&value).ok()?.0))).collect();
         let attributes = set("OTEL_RESOURCE_ATTRIBUTES");
         let attributes = attributes.map(|text| self.pairs("OTEL_RESOURCE_ATTRIBUTES", &text));
         let mut resource = attributes.unwrap_or_default();
@@ -94,10 +96,13 @@ impl Loading<'_> {
     fn pairs(&mut self, name: &str, text: &str) -> Vec<(String, String)> {
         let mut pairs = Vec::new();
         for part in text.split(',').filter(|part| !part.trim().is_empty()) {
-            let pair = part.split_once('=').map(|(key, value)| (key.trim(), percent_decode_str(value.trim())));
+            let pair =
+                part.split_once('=').map(|(key, value)| (key.trim(), percent_decode_str(value.trim())));
             match pair.map(|(key, value)| (key, value.decode_utf8())) {
                 Some((key, Ok(value))) if !key.is_empty() => pairs.push((key.to_owned(), value.into_owned())),
-                _ => self.warnings.push(format!("{name} has a part that is not `name=value`; it is left out")),
+                _ => {
+                    self.warnings.push(format!("{name} has a part that is not `name=value`; it is left out"))
+                }
             }
         }
         pairs

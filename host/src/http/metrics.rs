@@ -10,10 +10,7 @@ use axum::response::IntoResponse;
 /// The version of the format that every Prometheus reads.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-pub(super) async fn show(
-    State(http): State<Http>,
-    request: Request,
-) -> Result<impl IntoResponse, ApiError> {
+pub(super) async fn show(State(http): State<Http>, request: Request) -> Result<impl IntoResponse, ApiError> {
     match http.mode {
         Mode::Dev => auth::own_machine(&request)?,
         Mode::Serve => {

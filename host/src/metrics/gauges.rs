@@ -37,10 +37,8 @@ impl Gauges {
                 "Runs that are not over: ready for their turn, running, or waiting for a later time.",
                 &["function", "state"],
             )?,
-            oldest: make.kept(GaugeVec::new(
-                Opts::new("pawl_queue_oldest_age_seconds", oldest),
-                &["function"],
-            )?)?,
+            oldest: make
+                .kept(GaugeVec::new(Opts::new("pawl_queue_oldest_age_seconds", oldest), &["function"])?)?,
             bytes: many(
                 "pawl_store_bytes",
                 "Size of the database: what is in use, and what its files take.",
@@ -91,7 +89,8 @@ impl Gauges {
             let mut ages = BTreeMap::<_, f64>::new();
             for depth in &depths {
                 let function = of.label(&depth.function);
-                for (state, n) in [("ready", depth.ready), ("running", depth.running), ("later", depth.later)] {
+                for (state, n) in [("ready", depth.ready), ("running", depth.running), ("later", depth.later)]
+                {
                     self.queued.with_label_values(&[function, state]).add(integer(n));
                 }
                 let age = depth.oldest.map_or(0.0, |since| (now - since).to_std().as_secs_f64());

@@ -31,8 +31,10 @@ const OTHER: &str = "other";
 const FRESH: Duration = Duration::from_secs(5);
 
 /// Seconds that runs take: from a step or two to a sleep of a week.
-const RUN_SECONDS: [f64; 16] =
-    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 300.0, 1_800.0, 7_200.0, 86_400.0, 604_800.0];
+const RUN_SECONDS: [f64; 16] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 300.0, 1_800.0, 7_200.0, 86_400.0,
+    604_800.0,
+];
 
 /// Seconds that commits take: mostly one fsync.
 const COMMIT_SECONDS: [f64; 12] =
@@ -68,8 +70,7 @@ pub struct Metrics {
     store: Arc<dyn Store>,
     runtime: Arc<Runtime>,
     since: Instant,
-    /// Functions with a label of their own.
-    named: Mutex<HashSet<FunctionId>>,
+    named: Named,
     events: IntCounterVec,
     duplicates: IntCounterVec,
     webhooks: IntCounterVec,
@@ -168,7 +169,7 @@ impl Metrics {
             store,
             runtime,
             since: clock::instant(),
-            named: Mutex::default(),
+            named: Named::default(),
         };
         metrics.begin_at_zero();
         Ok(Arc::new(metrics))
@@ -227,17 +228,27 @@ impl Metrics {
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
     }
 
-    /// The function's label. Only functions that there are get one, and not all of them.
+    /// The function's label.
     fn label<'a>(&self, function: &'a FunctionId) -> &'a str {
-        let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
-        if named.contains(function) {
-            return function.as_str();
-        }
-        if named.len() < FUNCTIONS && self.catalog.snapshot().functions.contains_key(function) {
+        self.named.label(function, || self.catalog.snapshot().functions.contains_key(function))
+    }
+}
+
+/// Functions with a label of their own. One keeps it when it has gone: its counters stay.
+#[derive(Default)]
+struct Named(Mutex<HashSet<FunctionId>>);
+
+impl Named {
+    fn label<'a>(&self, function: &'a FunctionId, is_there: impl FnOnce() -> bool) -> &'a str {
+        let mut named = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = || named.len() < FUNCTIONS && is_there();
+        if !named.contains(function) {
+            if !is_new() {
+                return OTHER;
+            }
             named.insert(function.clone());
-            return function.as_str();
         }
-        OTHER
+        function.as_str()
     }
 }
 
@@ -277,5 +288,22 @@ impl Ear for Metrics {
         // at most some hundred: nothing is lost
         self.commit_writes.observe(u32::try_from(writes).map_or(f64::INFINITY, f64::from));
         self.commit_seconds.observe(took.as_secs_f64());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_functions_that_there_are_get_a_label_and_never_too_many() {
+        let named = Named::default();
+        assert_eq!(named.label(&FunctionId::new("gone"), || false), OTHER);
+        for n in 0..FUNCTIONS {
+            let id = FunctionId::new(format!("f{n}"));
+            assert_eq!(named.label(&id, || true), id.as_str());
+        }
+        assert_eq!(named.label(&FunctionId::new("one-more"), || true), OTHER);
+        assert_eq!(named.label(&FunctionId::new("f7"), || false), "f7", "it keeps its label");
     }
 }

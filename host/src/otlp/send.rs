@@ -4,7 +4,9 @@
 use crate::clock;
 use crate::config::Otlp;
 use crate::metrics::{Dropped, Metrics};
-use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use opentelemetry_proto::tonic::common::v1::{InstrumentationScope, KeyValue};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
@@ -111,7 +113,8 @@ impl Sender {
 
     fn request(&self, spans: Vec<Span>) -> ExportTraceServiceRequest {
         let attributes = self.to.resource.iter();
-        let attributes = attributes.map(|(key, value)| super::spans::text(key, value)).collect::<Vec<KeyValue>>();
+        let attributes =
+            attributes.map(|(key, value)| super::spans::text(key, value)).collect::<Vec<KeyValue>>();
         let scope = InstrumentationScope {
             name: "pawl".into(),
             version: env!("CARGO_PKG_VERSION").into(),
@@ -126,8 +129,7 @@ impl Sender {
 
     /// How many of the spans the collector would not have.
     async fn once(&mut self, body: bytes::Bytes) -> Result<usize, Trouble> {
-        let away =
-            |e: reqwest::Error| Trouble { why: e.without_url().to_string(), again: Some(None) };
+        let away = |e: reqwest::Error| Trouble { why: e.without_url().to_string(), again: Some(None) };
         let request = self.client.post(self.to.endpoint.clone());
         let request = request.header(header::CONTENT_TYPE, "application/x-protobuf").body(body);
         let answer = request.send().await.map_err(away)?;

@@ -167,10 +167,8 @@ fn broken(failure: &Failure) -> Status {
 
 /// As OpenTelemetry has it: <https://opentelemetry.io/docs/specs/semconv/exceptions/>.
 fn exception(at: Timestamp, failure: &Failure) -> Event {
-    let mut attributes = vec![
-        text("exception.type", &failure.name),
-        text("exception.message", &mask::text(&failure.message)),
-    ];
+    let mut attributes =
+        vec![text("exception.type", &failure.name), text("exception.message", &mask::text(&failure.message))];
     attributes.extend(failure.stack.as_ref().map(|stack| text("exception.stacktrace", &mask::text(stack))));
     Event { time_unix_nano: nanos(at), name: "exception".into(), attributes, ..Event::default() }
 }

@@ -40,6 +40,8 @@ pub enum Fact {
         run: RunId,
         /// of which function
         function: FunctionId,
+        /// for which event
+        event: EventId,
         /// when
         at: Timestamp,
     },
@@ -47,6 +49,8 @@ pub enum Fact {
     Skipped {
         /// which function
         function: FunctionId,
+        /// which event
+        event: EventId,
         /// `rate_limit`, `debounced`, `batched`, `singleton`
         why: &'static str,
     },

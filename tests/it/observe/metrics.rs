@@ -97,7 +97,10 @@ async fn three_runs_a_retry_and_two_webhooks_are_counted_exactly() {
         ("pawl_events_duplicate_total{source=\"api\"}", 1.0),
         ("pawl_webhooks_total{code=\"\",outcome=\"accepted\",provider=\"stripe\"}", 1.0),
         ("pawl_webhooks_total{code=\"\",outcome=\"duplicate\",provider=\"stripe\"}", 1.0),
-        ("pawl_webhooks_total{code=\"timestamp_out_of_tolerance\",outcome=\"refused\",provider=\"stripe\"}", 1.0),
+        (
+            "pawl_webhooks_total{code=\"timestamp_out_of_tolerance\",outcome=\"refused\",provider=\"stripe\"}",
+            1.0,
+        ),
         ("pawl_runs_skipped_total{reason=\"rate_limit\"}", 1.0),
         ("pawl_otlp_spans_sent_total", 0.0),
         ("pawl_instances_slots", 200.0),
@@ -138,7 +141,8 @@ async fn in_production_metrics_want_a_key() {
         };
         host.ask(request).await
     };
-    let no = [None, Some(EVENT_KEY), Some("wrong"), Some("")].map(|key| key.map(|key| format!("Bearer {key}")));
+    let no =
+        [None, Some(EVENT_KEY), Some("wrong"), Some("")].map(|key| key.map(|key| format!("Bearer {key}")));
     for wrong in no.into_iter().chain([Some(TOKEN.to_owned())]) {
         ask(wrong).await.expect_refusal(401, "invalid_metrics_token");
     }
@@ -146,13 +150,15 @@ async fn in_production_metrics_want_a_key() {
         let answer = ask(Some(format!("Bearer {good}"))).await.expect(200);
         assert!(parse(&answer.body).contains_key("pawl_uptime_seconds"));
     }
-    let request = host.request(Method::GET, "/v1/runs?limit=1").header("authorization", format!("Bearer {TOKEN}"));
+    let request =
+        host.request(Method::GET, "/v1/runs?limit=1").header("authorization", format!("Bearer {TOKEN}"));
     assert_eq!(host.ask(request).await.status, 401, "it opens nothing else");
 }
 
 #[tokio::test]
 async fn the_grafana_dashboard_asks_for_metrics_that_there_are() {
-    let text = std::fs::read_to_string(paths::repository().join("docs/grafana-dashboard.json")).expect("reads");
+    let text =
+        std::fs::read_to_string(paths::repository().join("docs/grafana-dashboard.json")).expect("reads");
     let dashboard: Value = serde_json::from_str(&text).expect("JSON");
     let host = Setup::dev().guests(&["steps"]).start().await;
     let event = host.send("test/sleeper", json!({ "ms": 600_000 })).await;
@@ -166,7 +172,9 @@ async fn the_grafana_dashboard_asks_for_metrics_that_there_are() {
         assert!(panel["description"].as_str().is_some_and(|d| d.ends_with('.')), "{}", panel["title"]);
         for target in panel["targets"].as_array().into_iter().flatten() {
             let expression = target["expr"].as_str().expect("an expression");
-            asked.extend(expression.split(|c| !is_name(c)).filter(|w| w.starts_with("pawl_")).map(str::to_owned));
+            asked.extend(
+                expression.split(|c| !is_name(c)).filter(|w| w.starts_with("pawl_")).map(str::to_owned),
+            );
         }
     }
     let missing: Vec<_> = asked.difference(&there).collect();

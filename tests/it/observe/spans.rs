@@ -55,7 +55,10 @@ async fn a_run_with_a_retry_is_a_trace_with_each_try() {
     assert_eq!(root.resource["deployment.environment.name"], "test");
     let step = named(&spans, "try");
     assert_eq!((&step.parent, step.status.0), (&root.id, FINE));
-    assert_eq!((step.attributes["pawl.step.kind"].as_str(), &*step.attributes["pawl.step.attempts"]), ("run", "2"));
+    assert_eq!(
+        (step.attributes["pawl.step.kind"].as_str(), &*step.attributes["pawl.step.attempts"]),
+        ("run", "2")
+    );
     let first = named(&spans, "try #1");
     assert_eq!((&first.parent, &first.status), (&step.id, &(ERROR, "FlakyError: attempt 0 fails".into())));
     let [(name, exception)] = &first.events[..] else { panic!("{first:#?}") };

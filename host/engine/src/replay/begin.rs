@@ -172,5 +172,8 @@ fn send(step: StepKey, events: &[NewEvent], world: &mut dyn World, now: Timestam
     let ids: Vec<_> = events.iter().map(|(id, _)| id.as_str()).collect();
     let output = Payload::from_value(&serde_json::json!(ids));
     let effect = Effect::Send { step: step.clone(), events };
-    (Entry::StepCompleted { step, op: Kind::Send, attempt: 0, started_at: now, at: now, output }, Some(effect))
+    (
+        Entry::StepCompleted { step, op: Kind::Send, attempt: 0, started_at: now, at: now, output },
+        Some(effect),
+    )
 }
