@@ -294,12 +294,11 @@ impl Session {
             self.main_executes = false;
         }
         let done = match settled {
-            Settled::Completed => {
+            Settled::Completed => self.flush().await.map(|()| {
                 let (run, function) = (&self.run.claim.run, &self.run.function);
-                self.flush().await?;
                 tracing::debug!(%run, %function, %step, "step completed");
-                Ok(None)
-            }
+                None
+            }),
             Settled::Failed(failure) => self.flush().await.map(|()| Some(failure)),
             Settled::Again if is_main => self.leave().await.and(Err(Stop::Parked)),
             Settled::Again => self.flush().await.and(Err(Stop::Parked)),
