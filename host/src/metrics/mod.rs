@@ -10,6 +10,7 @@ use crate::catalog::Catalog;
 use crate::clock;
 use crate::pulse::{Ear, Fact, Tried};
 use crate::runtime::Runtime;
+use crate::store::records::{Answered, Delivery};
 use crate::store::{Store, Why};
 use gauges::Gauges;
 use pawl_engine::{FunctionId, Kind, Status};
@@ -42,17 +43,6 @@ const COMMIT_SECONDS: [f64; 12] =
 
 /// Writes in one commit, up to the most that there can be.
 const COMMIT_WRITES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
-
-/// How a webhook ended that was not accepted: `duplicate`, or a refusal's code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Webhook {
-    /// Its event is stored.
-    Accepted,
-    /// Its event was known.
-    Duplicate,
-    /// It was refused, for this machine-readable reason.
-    Refused(&'static str),
-}
 
 /// Why a span was not delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,21 +179,17 @@ impl Metrics {
             self.events.with_label_values(&[source]).inc_by(0);
             self.duplicates.with_label_values(&[source]).inc_by(0);
         }
-        for outcome in ["accepted", "duplicate"] {
-            self.webhooks.with_label_values(&["stripe", outcome, ""]).inc_by(0);
+        for answered in [Answered::Accepted, Answered::Duplicate] {
+            self.webhooks.with_label_values(&["stripe", answered.as_str(), ""]).inc_by(0);
         }
         self.spans_dropped(Dropped::QueueFull, 0);
         self.spans_dropped(Dropped::Refused, 0);
     }
 
     /// A webhook was answered.
-    pub fn webhook(&self, provider: &str, answer: Webhook) {
-        let (outcome, code) = match answer {
-            Webhook::Accepted => ("accepted", ""),
-            Webhook::Duplicate => ("duplicate", ""),
-            Webhook::Refused(code) => ("refused", code),
-        };
-        self.webhooks.with_label_values(&[provider, outcome, code]).inc();
+    pub fn webhook(&self, delivery: &Delivery) {
+        let code = delivery.reason.as_deref().unwrap_or_default();
+        self.webhooks.with_label_values(&[&delivery.provider, delivery.answered.as_str(), code]).inc();
     }
 
     /// The collector has taken so many spans.

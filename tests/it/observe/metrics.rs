@@ -76,7 +76,9 @@ async fn three_runs_a_retry_and_two_webhooks_are_counted_exactly() {
     for _ in 0..2 {
         host.deliver(&body).await.expect(200);
     }
-    host.deliver_with(b"t=1,v1=00", &body).await.expect(400);
+    host.deliver_with(stripe::header("whsec_other", &body).as_bytes(), &body)
+        .await
+        .expect_refusal(400, "signature_mismatch");
     for _ in 0..2 {
         host.send("test/idempotent", json!({ "id": "same" })).await;
     }
@@ -97,10 +99,7 @@ async fn three_runs_a_retry_and_two_webhooks_are_counted_exactly() {
         ("pawl_events_duplicate_total{source=\"api\"}", 1.0),
         ("pawl_webhooks_total{code=\"\",outcome=\"accepted\",provider=\"stripe\"}", 1.0),
         ("pawl_webhooks_total{code=\"\",outcome=\"duplicate\",provider=\"stripe\"}", 1.0),
-        (
-            "pawl_webhooks_total{code=\"timestamp_out_of_tolerance\",outcome=\"refused\",provider=\"stripe\"}",
-            1.0,
-        ),
+        ("pawl_webhooks_total{code=\"signature_mismatch\",outcome=\"refused\",provider=\"stripe\"}", 1.0),
         ("pawl_runs_skipped_total{reason=\"rate_limit\"}", 1.0),
         ("pawl_otlp_spans_sent_total", 0.0),
         ("pawl_instances_slots", 200.0),

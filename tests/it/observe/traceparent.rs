@@ -41,7 +41,7 @@ async fn a_webhooks_trace_goes_on_in_its_run_and_out_of_its_steps() {
         .env("INSTANT_ADMIN_TOKEN", "token")
         .env("INSTANT_API_URI", upstream.url(""));
     let host = setup.start().await;
-    let body = stripe::fixture("checkout.session.completed");
+    let body = stripe::fixture("checkout.session.completed.subscription");
     let request = host
         .request(Method::POST, "/api/stripe/webhook")
         .header("stripe-signature", stripe::header(stripe::SECRET, &body))
