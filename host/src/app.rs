@@ -6,12 +6,16 @@ use crate::catalog::watch::Watch;
 use crate::config::{Config, StoreKind};
 use crate::http::{Door, Http, Server, router};
 use crate::intake::Intake;
+use crate::metrics::Metrics;
 use crate::operator::Operator;
+use crate::otlp::Exporter;
+use crate::pulse::Ear;
 use crate::runtime::Runtime;
 use crate::schedule::Clockwork;
 use crate::store::Store;
 use crate::store::memory::Memory;
 use crate::store::sqlite::Sqlite;
+use crate::telemetry::Told;
 use crate::worker::{Sandbox, Worker};
 use anyhow::Context;
 use std::net::SocketAddr;
@@ -55,6 +59,12 @@ pub async fn run(
     let watching = look(Watch::new(catalog.clone(), config.functions), &catalog, end.clone()).await;
     catalog.tell_grants();
 
+    let metrics = Metrics::new(store.clone(), catalog.clone(), runtime.clone())?;
+    let exporter = config.otlp.map(|to| Exporter::start(to, store.clone(), metrics.clone())).transpose()?;
+    let mut ears: Vec<Arc<dyn Ear>> = vec![metrics.clone(), Arc::new(Told)];
+    ears.extend(exporter.as_ref().map(Exporter::ear));
+    store.pulse().attach(ears);
+
     let wake = Arc::new(Notify::new());
     let functions = catalog.clone();
     let intake = Intake::new(store.clone(), Arc::new(move || functions.snapshot()), wake.clone());
@@ -73,6 +83,8 @@ pub async fn run(
         operator,
         event_keys: config.event_keys.into(),
         signing_keys: config.signing_keys.into(),
+        metrics,
+        metrics_tokens: config.metrics_tokens.into(),
         stripe_secrets: config.stripe_secrets.into(),
         door,
         last_ready: Arc::default(),
@@ -110,6 +122,9 @@ pub async fn run(
     worker.await.context("the worker broke")?;
     // its door went with the last request
     let _writes_still = tokio::time::timeout(WATCH_ENDS, noting).await;
+    if let Some(exporter) = exporter {
+        exporter.finish().await;
+    }
     let _compiles_still = tokio::time::timeout(WATCH_ENDS, watching).await;
     let _gone = std::fs::remove_file(addr_file);
     tracing::info!("stopped; everything acknowledged is kept");

@@ -5,11 +5,13 @@
 
 mod file;
 mod grants;
+mod otlp;
 
 use crate::runtime::Limits;
 use crate::secret::Secret;
 use file::File;
 pub use grants::Grants;
+pub use otlp::Otlp;
 use pawl_engine::Span;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -90,6 +92,10 @@ pub struct Config {
     pub signing_keys: Vec<Secret>,
     /// Secrets of the Stripe endpoint. None: it is not configured.
     pub stripe_secrets: Vec<Secret>,
+    /// Keys for `/metrics` alone.
+    pub metrics_tokens: Vec<Secret>,
+    /// Where spans are sent, if they are.
+    pub otlp: Option<Otlp>,
     /// What functions may reach.
     pub grants: Grants,
     /// Odd, but no reason to stop.
@@ -138,6 +144,8 @@ impl Config {
         let store = l.store(&flags.store.or(file.store).unwrap_or_else(|| "sqlite".into()));
         let (event_keys, signing_keys) = l.keys(mode);
         let stripe_secrets = l.stripe(mode);
+        let metrics_tokens = l.secrets("PAWL_METRICS_TOKEN");
+        let otlp = l.otlp(file.telemetry.otlp);
         let (settings, secrets) = l.values(file.settings, file.secrets);
         let grants = Grants::new(mode, file.grants, settings, secrets).unwrap_or_else(|why| {
             l.wrong.push(why);
@@ -170,6 +178,8 @@ impl Config {
             event_keys,
             signing_keys,
             stripe_secrets,
+            metrics_tokens,
+            otlp,
             grants,
             warnings: l.warnings,
         })

@@ -13,6 +13,7 @@ use pawl_engine::event::SenderId;
 use pawl_engine::expr::Vars;
 use pawl_engine::flow::{Rules, Terms};
 use pawl_engine::replay::Invocation;
+use pawl_engine::trace::TraceParent;
 use pawl_engine::{Event, EventId, FunctionId, NewEvent, RunId, Span, Timestamp, trigger};
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -131,13 +132,14 @@ impl Intake {
         Ok(())
     }
 
-    /// The run that a step of another one invokes. `None`: the function has gone since.
+    /// The run that a step of another one invokes, in its trace. `None`: the function has gone since.
     pub fn invocation(
         &self,
         event: EventId,
         run: RunId,
         call: Invocation,
         parent: Parent,
+        trace: TraceParent,
         now: Timestamp,
     ) -> Option<Accept> {
         let snapshot = (self.functions)();
@@ -150,6 +152,7 @@ impl Intake {
             at: None,
             version: None,
             sender,
+            trace: Some(trace),
         };
         let event = new.accept(event, now);
         let run = NewRun {

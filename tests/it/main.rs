@@ -8,6 +8,7 @@ mod flow;
 mod instant;
 mod languages;
 mod leaving;
+mod observe;
 mod projects;
 mod reload;
 mod runs;

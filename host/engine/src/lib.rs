@@ -33,6 +33,7 @@ pub mod retry;
 pub mod run;
 pub mod stats;
 pub mod time;
+pub mod trace;
 pub mod trigger;
 pub mod view;
 

@@ -43,6 +43,10 @@ Environment without flags:
   STRIPE_WEBHOOK_SECRET         the endpoint's signing secrets, separated by commas
   INSTANT_APP_ID, INSTANT_ADMIN_TOKEN, INSTANT_API_URI
                                 where the checkout function writes; the host's key-value without
+  PAWL_METRICS_TOKEN            what may read /metrics besides the operator's key, separated by commas
+  OTEL_EXPORTER_OTLP_ENDPOINT   where spans of runs go, over HTTP [pawl.toml: telemetry.otlp];
+                                also OTEL_EXPORTER_OTLP_HEADERS, OTEL_SERVICE_NAME and others:
+                                docs/observability.md
   INNGEST_DEV                   `pawl serve` refuses to start with it";
 
 #[derive(Debug, Subcommand)]

@@ -19,6 +19,7 @@ pub(super) struct File {
     #[serde(deserialize_with = "duration")]
     pub(super) retry_interval: Option<Duration>,
     pub(super) limits: FileLimits,
+    pub(super) telemetry: FileTelemetry,
     pub(super) settings: BTreeMap<String, String>,
     pub(super) secrets: BTreeMap<String, SecretSource>,
     pub(super) grants: BTreeMap<String, FileGrant>,
@@ -33,6 +34,14 @@ pub(super) struct FileLimits {
     pub(super) memory: Option<usize>,
     #[serde(deserialize_with = "duration")]
     pub(super) step_cpu: Option<Duration>,
+}
+
+/// `[telemetry]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct FileTelemetry {
+    /// as `OTEL_EXPORTER_OTLP_ENDPOINT`
+    pub(super) otlp: Option<String>,
 }
 
 /// Where a secret's text is.

@@ -45,6 +45,10 @@ pub(super) enum ApiError {
         "this needs `Authorization: Bearer <signing key>`: check that INNGEST_SIGNING_KEY is the same on both sides, without white space"
     )]
     SigningKey,
+    #[error(
+        "metrics want `Authorization: Bearer <token>` with the signing key, or with PAWL_METRICS_TOKEN where that is set"
+    )]
+    MetricsToken,
     #[error("a request from another site or under another name than localhost is refused in `pawl dev`")]
     CrossSite,
     #[error("there is no {0} with this id: `pawl runs list` and `pawl events` show the ones there are")]
@@ -131,6 +135,7 @@ impl ApiError {
             Self::InvalidPath => (S::BAD_REQUEST, "invalid_path"),
             Self::EventKey => (S::UNAUTHORIZED, "event_key_unknown"),
             Self::SigningKey => (S::UNAUTHORIZED, "invalid_signing_key"),
+            Self::MetricsToken => (S::UNAUTHORIZED, "invalid_metrics_token"),
             Self::CrossSite => (S::FORBIDDEN, "cross_site"),
             Self::NotFound(_) => (S::NOT_FOUND, "not_found"),
             Self::NoPath => (S::NOT_FOUND, "no_such_path"),

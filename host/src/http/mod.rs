@@ -10,6 +10,7 @@ mod door;
 mod error;
 mod events;
 mod id;
+mod metrics;
 mod server;
 mod views;
 mod webhooks;
@@ -21,6 +22,7 @@ pub use views::manifest as manifest_view;
 use crate::catalog::Catalog;
 use crate::config::Mode;
 use crate::intake::Intake;
+use crate::metrics::Metrics;
 use crate::operator::Operator;
 use crate::secret::Secret;
 use crate::store::Store;
@@ -47,6 +49,10 @@ pub struct Http {
     pub event_keys: Arc<[Secret]>,
     /// Keys of operators.
     pub signing_keys: Arc<[Secret]>,
+    /// Everything that is counted.
+    pub metrics: Arc<Metrics>,
+    /// Keys for `/metrics` alone.
+    pub metrics_tokens: Arc<[Secret]>,
     /// Secrets of Stripe's endpoint.
     pub stripe_secrets: Arc<[Secret]>,
     /// Where webhooks are noted.
@@ -85,6 +91,7 @@ pub fn router(http: Http) -> Router {
         .route("/e/{key}", post(events::accept))
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(api::ready))
+        .route("/metrics", get(metrics::show))
         .method_not_allowed_fallback(async || ApiError::Method)
         .merge(operators)
         .fallback(async || ApiError::NoPath)

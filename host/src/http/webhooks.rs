@@ -5,7 +5,7 @@ use super::error::ApiError;
 use super::{Http, body};
 use crate::clock;
 use crate::ingress::stripe::Stripe;
-use crate::ingress::{Provider, Rejected};
+use crate::ingress::{self, Provider, Rejected};
 use crate::secret::Secret;
 use crate::store::Accepted;
 use crate::store::records::{Answered, Delivery};
@@ -26,7 +26,9 @@ pub(super) async fn stripe(
     // the signature's age counts from here, not from the end of a slow body
     let received_at = clock::now();
     let answer = accept(&http, &Stripe, &http.stripe_secrets, &headers, body, received_at).await;
-    http.door.note(note("stripe", &answer, received_at));
+    let delivery = note("stripe", &answer, received_at);
+    http.metrics.webhook(&delivery);
+    http.door.note(delivery);
     match answer {
         Ok(taken) => Ok(Json(json!({
             "received": true,
@@ -34,7 +36,7 @@ pub(super) async fn stripe(
             "duplicate": taken.answered == Answered::Duplicate,
         }))),
         Err(e) => {
-            tracing::warn!(provider = "stripe", reason = e.code(), "webhook refused: {e}");
+            tracing::warn!(provider = "stripe", code = e.code(), "webhook refused: {e}");
             Err(e)
         }
     }
@@ -89,7 +91,8 @@ async fn accept(
         return Err(ApiError::NotConfigured(provider.name()));
     }
     let body = body::read(headers, body, body::WEBHOOK_BYTES).await?;
-    let event = provider.accept(headers, &body, secrets, received_at)?;
+    let mut event = provider.accept(headers, &body, secrets, received_at)?;
+    event.trace = ingress::trace(headers);
     let sender_id = event.sender.as_ref().map(|s| s.id.clone());
     let name = event.name.clone();
     let accepted = http.intake.accept(vec![event]).await?.pop();

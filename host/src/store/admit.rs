@@ -223,7 +223,8 @@ fn skip(
     other: Option<RunId>,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    fx.facts.push(Fact::Skipped { function: run.function.clone(), why: why.as_str() });
+    let (function, of) = (run.function.clone(), event.clone());
+    fx.facts.push(Fact::Skipped { function, event: of, why: why.as_str() });
     tx.put_skip(event, &Skip { function: run.function.clone(), why, run: other, at })
 }
 
@@ -253,7 +254,8 @@ fn make(
         | has(waits.is_some(), extras::ALARMS)
         | has(terms.checks.iter().any(|c| matches!(c, Check::Single { .. })), extras::HOLDS);
     tx.put_run(event, run, own_lane(run).as_deref(), more)?;
-    fx.facts.push(Fact::Made { run: run.id.clone(), function: run.function.clone(), at: run.created_at });
+    let (function, event) = (run.function.clone(), event.clone());
+    fx.facts.push(Fact::Made { run: run.id.clone(), function, event, at: run.created_at });
     for (seq, entry) in (0..).zip(&run.journal) {
         tx.append(&run.id, seq, entry)?;
     }

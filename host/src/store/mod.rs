@@ -372,6 +372,11 @@ pub trait Store: Send + Sync {
     /// Where this store tells what has become durable.
     fn pulse(&self) -> &Pulse;
 
+    /// Writes that wait for their transaction now.
+    fn waiting(&self) -> usize {
+        0
+    }
+
     /// Stores events and their runs: all of them, or none. An event whose sender id
     /// is known ([`pawl_engine::limits::SENDER_ID_KEPT`]) is a duplicate and stores
     /// nothing. The runs' terms hold, and runs that watch for an event are told of it. On

@@ -206,6 +206,10 @@ impl Store for Sqlite {
         &self.pulse
     }
 
+    fn waiting(&self) -> usize {
+        self.writer.waiting()
+    }
+
     async fn find_runs(&self, query: RunQuery) -> Result<Page<RunRow>, StoreError> {
         let index = self.indexer.index();
         let is_long = query.text.is_some() || query.event_name.is_some();

@@ -51,6 +51,7 @@ fn accept(n: u32) -> Accept {
         at,
         version: None,
         sender: None,
+        trace: None,
         received_at: at,
     };
     Accept { event, runs: Vec::new(), keep: Keep::Always }

@@ -44,12 +44,12 @@ pub(super) struct Writer {
 impl Writer {
     /// Starts the thread on this connection; what becomes durable is told to `pulse`.
     pub(super) fn start(db: Connection, pulse: Pulse) -> Result<Self, StoreError> {
-        let state = super::reads::state(&db, pulse)?;
+        let state = super::reads::state(&db, pulse.clone())?;
         let watched = state.watched();
         let (jobs, waiting) = mpsc::channel(QUEUE);
         std::thread::Builder::new()
             .name("pawl-writer".into())
-            .spawn(move || write_all(&db, state, waiting))
+            .spawn(move || write_all(&db, &pulse, state, waiting))
             .map_err(|e| StoreError::Unavailable(e.to_string()))?;
         Ok(Self { jobs, watched })
     }
@@ -84,6 +84,11 @@ impl Writer {
         self.submit(job, told).await
     }
 
+    /// Writes that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.jobs.max_capacity() - self.jobs.capacity()
+    }
+
     /// Does `work` between transactions: it sees what is durable and may change what
     /// is held in memory.
     pub(super) async fn between<T: Send + 'static>(
@@ -108,7 +113,7 @@ impl Writer {
     }
 }
 
-fn write_all(db: &Connection, mut state: State, mut waiting: mpsc::Receiver<Job>) {
+fn write_all(db: &Connection, pulse: &Pulse, mut state: State, mut waiting: mpsc::Receiver<Job>) {
     while let Some(first) = waiting.blocking_recv() {
         let mut writes = Vec::new();
         let mut between = Vec::new();
@@ -121,19 +126,23 @@ fn write_all(db: &Connection, mut state: State, mut waiting: mpsc::Receiver<Job>
             next = if writes.len() < BATCH { waiting.try_recv().ok() } else { None };
         }
         if !writes.is_empty() {
-            commit_together(db, &mut state, writes);
+            commit_together(db, pulse, &mut state, writes);
         }
         between.into_iter().for_each(|work| work(db, &mut state));
     }
 }
 
-fn commit_together(db: &Connection, state: &mut State, writes: Vec<Write>) {
+fn commit_together(db: &Connection, pulse: &Pulse, state: &mut State, writes: Vec<Write>) {
+    let (committing, all) = (pulse.commits(), writes.len());
     let begun = run(db, "BEGIN IMMEDIATE");
     let in_transaction = |work: Write| work(begun.clone().map(|()| db), state);
     let replies: Vec<Reply> = writes.into_iter().map(in_transaction).collect();
     let counts = state.take_counts();
     let counted = begun.and_then(|()| super::records::add_counts(still_open(db)?, &counts));
     let fate = counted.and_then(|()| run(db, "COMMIT"));
+    if fate.is_ok() {
+        committing.is_done(all);
+    }
     if fate.is_err() && !db.is_autocommit() {
         // it failed and left the transaction open: nothing of it may stay
         let _undone = run(db, "ROLLBACK");
