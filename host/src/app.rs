@@ -1,13 +1,16 @@
 //! The host put together: the one file that knows every layer, in which order they
 //! start, and in which order they end.
 
+use crate::alert::Rules;
 use crate::catalog::Catalog;
 use crate::catalog::watch::Watch;
-use crate::config::{Config, StoreKind};
+use crate::config::{Config, Mode, StoreKind};
 use crate::http::{Door, Http, Server, router};
-use crate::intake::Intake;
+use crate::intake::{Functions, Intake};
 use crate::operator::Operator;
+use crate::retention::Forgetting;
 use crate::runtime::Runtime;
+use crate::sampler;
 use crate::schedule::Clockwork;
 use crate::store::Store;
 use crate::store::memory::Memory;
@@ -29,6 +32,9 @@ pub const ADDR_FILE: &str = "addr";
 
 /// How long the end waits for a component that is being compiled.
 const WATCH_ENDS: Duration = Duration::from_secs(1);
+
+/// How long the end waits for an alert that is being sent: it is sent again at the next start.
+const BESIDE_ENDS: Duration = Duration::from_secs(1);
 
 /// How long those functions that are known wait at the start for new ones.
 const FIRST_LOOK: Duration = Duration::from_secs(3);
@@ -56,8 +62,11 @@ pub async fn run(
     catalog.tell_grants();
 
     let wake = Arc::new(Notify::new());
-    let functions = catalog.clone();
-    let intake = Intake::new(store.clone(), Arc::new(move || functions.snapshot()), wake.clone());
+    let functions: Functions = {
+        let catalog = catalog.clone();
+        Arc::new(move || catalog.snapshot())
+    };
+    let intake = Intake::new(store.clone(), functions.clone(), wake.clone());
     let operator = Operator {
         store: store.clone(),
         catalog: catalog.clone(),
@@ -65,7 +74,13 @@ pub async fn run(
         intake: intake.clone(),
     };
     let (door, noting) = Door::open(store.clone());
+    let mut alerts = config.alerts;
+    if config.mode == Mode::Dev {
+        alerts.url.get_or_insert_with(|| format!("http://{}", server.addr()));
+    }
+    let alerts = Rules::new(alerts, store.clone(), functions, intake.clone());
     let http = Http {
+        alerts: alerts.clone(),
         mode: config.mode,
         store: store.clone(),
         catalog: catalog.clone(),
@@ -80,6 +95,7 @@ pub async fn run(
     let slots = runtime.slots();
     let guests = Arc::new(Sandbox { runtime, catalog: catalog.clone() });
     let clockwork = Clockwork::new(store.clone(), catalog.clone(), intake.clone());
+    let beside = Beside { alerts, forgetting: Forgetting::new(store.clone(), config.keep), store: store.clone() };
     let worker = Worker::new(store, guests, intake, wake, slots, config.retry_interval);
 
     let addr = server.addr();
@@ -89,6 +105,7 @@ pub async fn run(
     let working = CancellationToken::new();
     let mut ticking = tokio::spawn(clockwork.run(end.clone()));
     let mut worker = tokio::spawn(worker.run(working.clone()));
+    let beside = tokio::spawn(beside.run(end.clone()));
     listening(addr, &catalog);
     let serving = server.run(router(http), end.clone());
     tokio::select! {
@@ -110,10 +127,25 @@ pub async fn run(
     worker.await.context("the worker broke")?;
     // its door went with the last request
     let _writes_still = tokio::time::timeout(WATCH_ENDS, noting).await;
+    let _sends_still = tokio::time::timeout(BESIDE_ENDS, beside).await;
     let _compiles_still = tokio::time::timeout(WATCH_ENDS, watching).await;
     let _gone = std::fs::remove_file(addr_file);
     tracing::info!("stopped; everything acknowledged is kept");
     Ok(())
+}
+
+/// What goes on beside runs: if it breaks they go on.
+struct Beside {
+    alerts: Rules,
+    forgetting: Forgetting,
+    store: Arc<dyn Store>,
+}
+
+impl Beside {
+    async fn run(self, end: CancellationToken) {
+        let sampling = sampler::run(self.store, end.clone());
+        tokio::join!(self.alerts.run(end.clone()), self.forgetting.run(end), sampling);
+    }
 }
 
 /// Looks for functions from now on. Comes back when all that there are have been read, so that

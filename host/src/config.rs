@@ -3,14 +3,18 @@
 //! A flag wins over the environment, the environment over `pawl.toml`. What comes
 //! out of [`Config::load`] is valid; what was odd but harmless is in its warnings.
 
+pub mod alerts;
 mod file;
 mod grants;
+mod retention;
 
 use crate::runtime::Limits;
 use crate::secret::Secret;
+use alerts::Alerts;
 use file::File;
 pub use grants::Grants;
 use pawl_engine::Span;
+pub use retention::Keep;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -92,6 +96,10 @@ pub struct Config {
     pub stripe_secrets: Vec<Secret>,
     /// What functions may reach.
     pub grants: Grants,
+    /// What people are told of.
+    pub alerts: Alerts,
+    /// What is kept.
+    pub keep: Keep,
     /// Odd, but no reason to stop.
     pub warnings: Vec<String>,
 }
@@ -143,6 +151,8 @@ impl Config {
             l.wrong.push(why);
             Grants::default()
         });
+        let alerts = l.alerts(mode, file.alerts, file.channels, file.alert);
+        let keep = l.retention(file.retention);
         let default = Limits::default();
         let limits = Limits {
             slots: flags.slots.or(file.limits.slots).unwrap_or(default.slots).clamp(1, 10_000),
@@ -171,6 +181,8 @@ impl Config {
             signing_keys,
             stripe_secrets,
             grants,
+            alerts,
+            keep,
             warnings: l.warnings,
         })
     }

@@ -36,7 +36,7 @@ pub(super) fn page<T: Serialize>(rows: Vec<T>, cursor: Option<String>) -> Respon
 }
 
 /// RFC 3339 with milliseconds, in UTC. `null` for a time that no calendar has.
-fn time(at: Timestamp) -> Option<String> {
+pub(super) fn time(at: Timestamp) -> Option<String> {
     jiff::Timestamp::from_millisecond(at.as_millis()).ok().map(|t| format!("{t:.3}"))
 }
 
