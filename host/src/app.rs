@@ -4,7 +4,7 @@
 use crate::alert::Rules;
 use crate::catalog::Catalog;
 use crate::catalog::watch::Watch;
-use crate::config::{Config, Mode, StoreKind};
+use crate::config::{Config, StoreKind};
 use crate::http::{Door, Http, Server, router};
 use crate::intake::{Functions, Intake};
 use crate::operator::Operator;
@@ -30,11 +30,9 @@ pub use crate::store::sqlite::is_in_use;
 /// The file in the data folder that tells where a running host listens.
 pub const ADDR_FILE: &str = "addr";
 
-/// How long the end waits for a component that is being compiled.
-const WATCH_ENDS: Duration = Duration::from_secs(1);
-
-/// How long the end waits for an alert that is being sent: it is sent again at the next start.
-const BESIDE_ENDS: Duration = Duration::from_secs(1);
+/// How long the end waits for a component that is being compiled, and for an alert that is
+/// being sent: that is sent again at the next start.
+const REST_ENDS: Duration = Duration::from_secs(1);
 
 /// How long those functions that are known wait at the start for new ones.
 const FIRST_LOOK: Duration = Duration::from_secs(3);
@@ -62,10 +60,7 @@ pub async fn run(
     catalog.tell_grants();
 
     let wake = Arc::new(Notify::new());
-    let functions: Functions = {
-        let catalog = catalog.clone();
-        Arc::new(move || catalog.snapshot())
-    };
+    let functions = functions_of(catalog.clone());
     let intake = Intake::new(store.clone(), functions.clone(), wake.clone());
     let operator = Operator {
         store: store.clone(),
@@ -74,11 +69,7 @@ pub async fn run(
         intake: intake.clone(),
     };
     let (door, noting) = Door::open(store.clone());
-    let mut alerts = config.alerts;
-    if config.mode == Mode::Dev {
-        alerts.url.get_or_insert_with(|| format!("http://{}", server.addr()));
-    }
-    let alerts = Rules::new(alerts, store.clone(), functions, intake.clone());
+    let alerts = Rules::new(config.alerts, store.clone(), functions, intake.clone());
     let http = Http {
         alerts: alerts.clone(),
         mode: config.mode,
@@ -95,7 +86,7 @@ pub async fn run(
     let slots = runtime.slots();
     let guests = Arc::new(Sandbox { runtime, catalog: catalog.clone() });
     let clockwork = Clockwork::new(store.clone(), catalog.clone(), intake.clone());
-    let beside = Beside { alerts, forgetting: Forgetting::new(store.clone(), config.keep), store: store.clone() };
+    let beside = beside(alerts, Forgetting::new(store.clone(), config.keep), store.clone(), end.clone());
     let worker = Worker::new(store, guests, intake, wake, slots, config.retry_interval);
 
     let addr = server.addr();
@@ -105,7 +96,7 @@ pub async fn run(
     let working = CancellationToken::new();
     let mut ticking = tokio::spawn(clockwork.run(end.clone()));
     let mut worker = tokio::spawn(worker.run(working.clone()));
-    let beside = tokio::spawn(beside.run(end.clone()));
+    let beside = tokio::spawn(beside);
     listening(addr, &catalog);
     let serving = server.run(router(http), end.clone());
     tokio::select! {
@@ -125,27 +116,21 @@ pub async fn run(
     // what is cut off then goes on at the next start
     working.cancel();
     worker.await.context("the worker broke")?;
-    // its door went with the last request
-    let _writes_still = tokio::time::timeout(WATCH_ENDS, noting).await;
-    let _sends_still = tokio::time::timeout(BESIDE_ENDS, beside).await;
-    let _compiles_still = tokio::time::timeout(WATCH_ENDS, watching).await;
+    // the door went with the last request; what compiles or is sent may take longer than this
+    let rest = async { tokio::join!(noting, beside, watching) };
+    let _goes_on = tokio::time::timeout(REST_ENDS, rest).await;
     let _gone = std::fs::remove_file(addr_file);
     tracing::info!("stopped; everything acknowledged is kept");
     Ok(())
 }
 
-/// What goes on beside runs: if it breaks they go on.
-struct Beside {
-    alerts: Rules,
-    forgetting: Forgetting,
-    store: Arc<dyn Store>,
+fn functions_of(catalog: Arc<Catalog>) -> Functions {
+    Arc::new(move || catalog.snapshot())
 }
 
-impl Beside {
-    async fn run(self, end: CancellationToken) {
-        let sampling = sampler::run(self.store, end.clone());
-        tokio::join!(self.alerts.run(end.clone()), self.forgetting.run(end), sampling);
-    }
+/// What goes on beside runs; should it break they go on.
+async fn beside(alerts: Rules, forgetting: Forgetting, store: Arc<dyn Store>, end: CancellationToken) {
+    tokio::join!(alerts.run(end.clone()), forgetting.run(end.clone()), sampler::run(store, end));
 }
 
 /// Looks for functions from now on. Comes back when all that there are have been read, so that

@@ -151,7 +151,7 @@ impl Config {
             l.wrong.push(why);
             Grants::default()
         });
-        let alerts = l.alerts(mode, file.alerts, file.channels, file.alert);
+        let alerts = l.alerts(mode, addr, file.alerts, file.channels, file.alert);
         let keep = l.retention(file.retention);
         let default = Limits::default();
         let limits = Limits {

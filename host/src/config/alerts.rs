@@ -10,6 +10,7 @@ use pawl_engine::Span;
 use pawl_engine::alert::{Above, Pattern, Rule, Subject, When};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How often rules are looked at when nobody says otherwise.
@@ -122,6 +123,7 @@ impl Loading<'_> {
     pub(super) fn alerts(
         &mut self,
         mode: Mode,
+        addr: SocketAddr,
         common: FileAlerts,
         channels: BTreeMap<String, FileChannel>,
         rules: Vec<FileAlert>,
@@ -163,6 +165,8 @@ impl Loading<'_> {
         if url.as_deref().is_some_and(|url| !is_web(url)) {
             self.wrong.push("alerts.url is no http or https URL".into());
         }
+        // an author's own machine is where the host listens
+        let url = url.or_else(|| (mode == Mode::Dev).then(|| format!("http://{addr}")));
         Alerts { rules: all, channels: known, every, url }
     }
 
