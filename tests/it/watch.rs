@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 #[tokio::test]
 async fn a_watched_run_is_told_line_by_line_with_what_it_logs() {
     let host = Setup::dev().guests(&["steps"]).start().await;
-    let event = host.send("test/logger", json!({"ms": 1_000})).await;
+    let event = host.send("test/logger", json!({"ms": 4_000})).await;
     host.wait_for(&event, "logger", "Sleeping").await;
     let watched = host.cli(&["runs", "watch", "--function", "logger"]).await;
     assert!(watched.status.success(), "{watched:?}");

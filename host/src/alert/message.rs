@@ -41,14 +41,14 @@ impl Notice {
         at: Timestamp,
         url: Option<&str>,
     ) -> Self {
-        let parts = [&rule.name, subject, &at.as_millis().to_string(), turn.as_str()];
+        let whole = format!("{}\n{subject}\n{}\n{}", rule.name, at.as_millis(), turn.as_str());
         let (value, limit) = match reading {
             Reading::Is { value, limit } => (Some(value), Some(limit)),
             Reading::Unknown => (None, None),
         };
         let is_function = matches!(rule.subject, Subject::Function(_));
         Self {
-            id: format!("alert_{}", &hex::encode(Sha256::digest(parts.join("\n")))[..32]),
+            id: format!("alert_{}", &hex::encode(Sha256::digest(whole))[..32]),
             at,
             turn,
             rule: rule.name.clone(),
@@ -57,7 +57,7 @@ impl Notice {
             event: (!is_function).then(|| subject.to_owned()),
             value,
             limit,
-            text: format!("{subject}: {}; the alert is {}", self::value(rule, reading), self::limit(rule)),
+            text: format!("{subject}: {} (limit: {})", self::value(rule, reading), self::limit(rule)),
             url: url.map(|url| format!("{url}/alerts")),
         }
     }
@@ -203,16 +203,20 @@ fn things(rule: &Rule) -> &'static str {
     }
 }
 
+/// `1 run`, `3 events`.
+fn counted(value: f64, things: &str) -> String {
+    format!("{value:.0} {}", if value == 1.0 { things.trim_end_matches('s') } else { things })
+}
+
 /// What was measured, in words.
 pub(super) fn value(rule: &Rule, reading: Reading) -> String {
     let Reading::Is { value, .. } = reading else { return "not known yet".into() };
     let within = span(rule.within);
     match rule.when {
-        When::Failed { .. } if value == 1.0 => format!("1 run failed within {within}"),
-        When::Failed { .. } => format!("{value:.0} runs failed within {within}"),
+        When::Failed { .. } => format!("{} failed within {within}", counted(value, "runs")),
         When::ErrorRate { .. } => format!("{} of runs failed within {within}", percent(value)),
         When::Slow { .. } => format!("95 of 100 runs took up to {} within {within}", millis(value)),
-        When::Spike { .. } => format!("{value:.0} {} within {within}", things(rule)),
+        When::Spike { .. } => format!("{} within {within}", counted(value, things(rule))),
         When::Silence if value == 0.0 => format!("{} came within {within}", things(rule)),
         When::Silence => format!("no {} within {within}", things(rule)),
         When::Backlog { .. } if value == 0.0 => "no run waits for its turn".into(),

@@ -31,7 +31,7 @@ async fn a_spike_is_told() {
     let host = setup(rule, "").start().await;
     host.send("shop/order.placed", json!({})).await;
     host.send("other/event", json!({})).await;
-    wait_for(&host, &json!({"state": "ok", "value": "1 events within 5m"})).await;
+    wait_for(&host, &json!({"state": "ok", "value": "1 event within 5m"})).await;
     host.send("shop/order.placed", json!({})).await;
     host.send("shop/order.paid", json!({})).await;
     wait_for(&host, &json!({"state": "raised", "value": "3 events within 5m"})).await;
