@@ -3,16 +3,20 @@
 //! A flag wins over the environment, the environment over `pawl.toml`. What comes
 //! out of [`Config::load`] is valid; what was odd but harmless is in its warnings.
 
+pub mod alerts;
 mod file;
 mod grants;
 mod otlp;
+mod retention;
 
 use crate::runtime::Limits;
 use crate::secret::Secret;
+use alerts::Alerts;
 use file::File;
 pub use grants::Grants;
 pub use otlp::Otlp;
 use pawl_engine::Span;
+pub use retention::Keep;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -98,6 +102,10 @@ pub struct Config {
     pub otlp: Option<Otlp>,
     /// What functions may reach.
     pub grants: Grants,
+    /// What people are told of.
+    pub alerts: Alerts,
+    /// What is kept.
+    pub keep: Keep,
     /// Odd, but no reason to stop.
     pub warnings: Vec<String>,
 }
@@ -151,6 +159,8 @@ impl Config {
             l.wrong.push(why);
             Grants::default()
         });
+        let alerts = l.alerts(mode, addr, file.alerts, file.channels, file.alert);
+        let keep = l.retention(file.retention);
         let default = Limits::default();
         let limits = Limits {
             slots: flags.slots.or(file.limits.slots).unwrap_or(default.slots).clamp(1, 10_000),
@@ -181,6 +191,8 @@ impl Config {
             metrics_tokens,
             otlp,
             grants,
+            alerts,
+            keep,
             warnings: l.warnings,
         })
     }

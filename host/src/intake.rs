@@ -14,7 +14,7 @@ use pawl_engine::expr::Vars;
 use pawl_engine::flow::{Rules, Terms};
 use pawl_engine::replay::Invocation;
 use pawl_engine::trace::TraceParent;
-use pawl_engine::{Event, EventId, FunctionId, NewEvent, RunId, Span, Timestamp, trigger};
+use pawl_engine::{Event, EventId, FunctionId, NewEvent, Payload, RunId, Span, Timestamp, trigger};
 use std::cell::OnceCell;
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -112,6 +112,19 @@ impl Intake {
         let at = now.max(event.at);
         let runs = started.map(|offer| new_run(offer, terms_of(offer, &seen), at, now)).collect();
         Accept { event, runs, keep: Keep::Always }
+    }
+
+    /// Tells functions something that the host itself has to say, once for each `id`. What nobody
+    /// hears is not kept.
+    pub async fn tell(&self, name: &str, data: Payload, id: String) -> Result<(), StoreError> {
+        let now = clock::now();
+        let sender = Some(SenderId { source: "pawl", id });
+        let new =
+            NewEvent { name: name.into(), data, user: None, at: None, version: None, sender, trace: None };
+        let accept = Accept { keep: Keep::IfHeard, ..self.plan(new.accept(ids::event(now), now), now) };
+        self.store.accept(vec![accept]).await?;
+        self.wake.notify_one();
+        Ok(())
     }
 
     /// Accepts a schedule's tick for one function. Once: a tick that is known is nothing new.

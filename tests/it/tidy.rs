@@ -29,9 +29,13 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("worker", &["catalog", "clock", "ids", "intake", "runtime", "store", "telemetry"]),
     ("metrics", &["catalog", "clock", "pulse", "runtime", "store"]),
     ("otlp", &["clock", "config", "mask", "metrics", "pulse", "store", "telemetry"]),
+    ("alert", &["catalog", "clock", "config", "intake", "pulse", "store"]),
+    ("retention", &["clock", "config", "store"]),
+    ("sampler", &["clock", "store"]),
     (
         "http",
         &[
+            "alert",
             "catalog",
             "clock",
             "config",
@@ -47,6 +51,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "app",
         &[
+            "alert",
             "catalog",
             "config",
             "http",
@@ -55,7 +60,9 @@ const LAYERS: &[(&str, &[&str])] = &[
             "operator",
             "otlp",
             "pulse",
+            "retention",
             "runtime",
+            "sampler",
             "schedule",
             "store",
             "telemetry",

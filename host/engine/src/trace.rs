@@ -284,10 +284,12 @@ mod tests {
             let is_hex = by.is_ascii_digit() || ('a'..='f').contains(&by);
             let is_dash = GOOD.as_bytes()[at] == b'-';
             if let Some(parent) = TraceParent::parse(&changed) {
-                prop_assert!(if is_dash { by == '-' } else { is_hex });
+                let is_kept = if is_dash { by == '-' } else { is_hex };
+                prop_assert!(is_kept);
                 prop_assert_eq!(&parent.to_string()[3..52], &changed[3..52]);
             } else if at >= 3 {
-                prop_assert!(if is_dash { by != '-' } else { !is_hex });
+                let is_spoilt = if is_dash { by != '-' } else { !is_hex };
+                prop_assert!(is_spoilt);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The command line: one file a group of verbs. Commands print to standard output,
 //! what goes wrong to standard error; `--json` prints what a machine reads.
 
+mod alerts;
 mod build;
 mod check;
 mod doctor;
@@ -12,6 +13,7 @@ mod print;
 mod remote;
 mod runs;
 mod snapshot;
+mod watch;
 
 use crate::config::Flags;
 use clap::{Parser, Subcommand};
@@ -89,6 +91,12 @@ enum Command {
         after_help = "Examples:\n  pawl events --name stripe/checkout.session.completed\n  pawl events evt_1Abc…"
     )]
     Events(events::ListArgs),
+    /// List the alerts of a running host and what became of them, and test its channels
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Examples:\n  pawl alerts\n  pawl alerts history --limit 50\n  pawl alerts test ops        sends the channel `ops` something at once"
+    )]
+    Alerts(alerts::Args),
     /// Make a plugin of an interpreter and a program
     #[command(hide = true)]
     Snapshot(snapshot::Args),
@@ -131,6 +139,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Runs(verb) => return runs::run(verb).await,
         Command::Functions(args) => functions::run(args).await?,
         Command::Events(args) => events::list(args).await?,
+        Command::Alerts(args) => return alerts::run(args).await,
         Command::Snapshot(args) => snapshot::run(&args)?,
         Command::Doctor(args) => return doctor::run(args).await,
     }

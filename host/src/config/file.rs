@@ -1,5 +1,7 @@
 //! `pawl.toml`, as it is written.
 
+use super::alerts::{FileAlert, FileAlerts, FileChannel};
+use super::retention::FileRetention;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -23,6 +25,10 @@ pub(super) struct File {
     pub(super) settings: BTreeMap<String, String>,
     pub(super) secrets: BTreeMap<String, SecretSource>,
     pub(super) grants: BTreeMap<String, FileGrant>,
+    pub(super) alerts: FileAlerts,
+    pub(super) channels: BTreeMap<String, FileChannel>,
+    pub(super) alert: Vec<FileAlert>,
+    pub(super) retention: FileRetention,
 }
 
 /// `[limits]`.
@@ -85,7 +91,7 @@ impl File {
     }
 }
 
-fn duration<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Duration>, D::Error> {
+pub(super) fn duration<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Duration>, D::Error> {
     let text = String::deserialize(d)?;
     humantime::parse_duration(&text).map(Some).map_err(serde::de::Error::custom)
 }

@@ -51,11 +51,11 @@ pub(super) struct EventQuery {
     cursor: Option<String>,
 }
 
-fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, ApiError> {
+pub(super) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, ApiError> {
     query.map(|Query(q)| q).map_err(|e| ApiError::InvalidQuery(e.body_text()))
 }
 
-fn limit(limit: Option<usize>) -> usize {
+pub(super) fn limit(limit: Option<usize>) -> usize {
     limit.unwrap_or(ROWS).clamp(1, MOST_ROWS)
 }
 

@@ -3,6 +3,7 @@
 //! knows a status of a refusal, and nothing here knows the worker.
 
 mod actions;
+mod alerts;
 mod api;
 mod auth;
 mod body;
@@ -10,6 +11,7 @@ mod door;
 mod error;
 mod events;
 mod id;
+mod logs;
 mod metrics;
 mod server;
 mod views;
@@ -19,6 +21,7 @@ pub use door::Door;
 pub use server::Server;
 pub use views::manifest as manifest_view;
 
+use crate::alert::Rules;
 use crate::catalog::Catalog;
 use crate::config::Mode;
 use crate::intake::Intake;
@@ -39,6 +42,8 @@ pub struct Http {
     pub mode: Mode,
     /// For reads.
     pub store: Arc<dyn Store>,
+    /// What people are told of.
+    pub alerts: Rules,
     /// The functions.
     pub catalog: Arc<Catalog>,
     /// The way in.
@@ -70,10 +75,14 @@ pub fn router(http: Http) -> Router {
         .route("/v1/events/{id}/runs", get(api::event_runs))
         .route("/v1/runs", get(api::runs))
         .route("/v1/runs/{id}", get(api::run).delete(actions::cancel))
+        .route("/v1/runs/{id}/logs", get(logs::lines))
         .route("/v1/runs/{id}/rerun", post(actions::rerun))
         .route("/v1/runs/{id}/pause", post(actions::pause))
         .route("/v1/runs/{id}/resume", post(actions::resume))
         .route("/v1/runs/{id}/move", post(actions::move_run))
+        .route("/v1/alerts", get(alerts::rules))
+        .route("/v1/alerts/history", get(alerts::history))
+        .route("/v1/alerts/test", post(alerts::test))
         .route("/v1/cancellations", post(actions::cancel_many))
         .route("/v1/replays", post(actions::replay_many))
         .route("/v1/functions", get(api::functions))
