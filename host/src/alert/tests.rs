@@ -75,6 +75,7 @@ async fn a_silence_is_told_once_and_its_end_too() {
         at: None,
         version: None,
         sender: None,
+        trace: None,
     };
     rules.0.intake.accept(vec![new]).await.expect("accepts");
     rules.0.evaluate(later(start, 330)).await.expect("looks");
@@ -132,6 +133,7 @@ async fn too_many_are_too_many_by_number_and_what_is_usual_has_to_be_known() {
         at: None,
         version: None,
         sender: None,
+        trace: None,
     };
     rules.0.intake.accept(vec![new(), new()]).await.expect("accepts");
     rules.0.evaluate(clock::now()).await.expect("looks");

@@ -30,6 +30,7 @@ pub(in crate::store) fn accept_at(ms: i64, name: &str, data: &str, functions: &[
         version: None,
         sender: Some(SenderId { source: "stripe", id: format!("evt_{ms}") }),
         received_at: at(ms),
+        trace: None,
     };
     let run = |(n, function): (usize, &&str)| NewRun {
         id: RunId::new(id_at(ms, n as u32 + 1)),

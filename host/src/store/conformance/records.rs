@@ -257,11 +257,14 @@ async fn facts_are_told_once_they_are_true(mut host: Host) {
     while let Ok(fact) = facts.try_recv() {
         told.push(fact);
     }
-    let [Fact::Accepted { name, at: received, .. }, made, moved, ended] = &told[..] else {
+    let [Fact::Accepted { event, name, at: received, .. }, made, moved, ended] = &told[..] else {
         panic!("{told:?}")
     };
     assert_eq!((&**name, *received), ("test/x", at(0)));
-    assert_eq!(*made, Fact::Made { run: run.clone(), function: function.clone(), at: at(0) });
+    assert_eq!(
+        *made,
+        Fact::Made { run: run.clone(), function: function.clone(), event: event.clone(), at: at(0) }
+    );
     assert_eq!(*moved, Fact::Moved { run: run.clone() });
     let (status, started_at) = (Status::Completed, Some(at(0)));
     assert_eq!(*ended, Fact::Ended { run, function, status, started_at, at: at(7) });
