@@ -1,17 +1,24 @@
 //! The host put together: the one file that knows every layer, in which order they
 //! start, and in which order they end.
 
+use crate::alert::Rules;
 use crate::catalog::Catalog;
 use crate::catalog::watch::Watch;
 use crate::config::{Config, StoreKind};
-use crate::http::{Http, Server, router};
-use crate::intake::Intake;
+use crate::http::{Door, Http, Server, router};
+use crate::intake::{Functions, Intake};
+use crate::metrics::Metrics;
 use crate::operator::Operator;
+use crate::otlp::Exporter;
+use crate::pulse::Ear;
+use crate::retention::Forgetting;
 use crate::runtime::Runtime;
+use crate::sampler;
 use crate::schedule::Clockwork;
 use crate::store::Store;
 use crate::store::memory::Memory;
 use crate::store::sqlite::Sqlite;
+use crate::telemetry::Told;
 use crate::worker::{Sandbox, Worker};
 use anyhow::Context;
 use std::net::SocketAddr;
@@ -27,8 +34,9 @@ pub use crate::store::sqlite::is_in_use;
 /// The file in the data folder that tells where a running host listens.
 pub const ADDR_FILE: &str = "addr";
 
-/// How long the end waits for a component that is being compiled.
-const WATCH_ENDS: Duration = Duration::from_secs(1);
+/// How long the end waits for a component that is being compiled, and for an alert that is
+/// being sent: that is sent again at the next start.
+const REST_ENDS: Duration = Duration::from_secs(1);
 
 /// How long those functions that are known wait at the start for new ones.
 const FIRST_LOOK: Duration = Duration::from_secs(3);
@@ -55,16 +63,25 @@ pub async fn run(
     let watching = look(Watch::new(catalog.clone(), config.functions), &catalog, end.clone()).await;
     catalog.tell_grants();
 
+    let metrics = Metrics::new(store.clone(), catalog.clone(), runtime.clone())?;
+    let exporter = config.otlp.map(|to| Exporter::start(to, store.clone(), metrics.clone())).transpose()?;
+    let mut ears: Vec<Arc<dyn Ear>> = vec![metrics.clone(), Arc::new(Told)];
+    ears.extend(exporter.as_ref().map(Exporter::ear));
+    store.pulse().attach(ears);
+
     let wake = Arc::new(Notify::new());
-    let functions = catalog.clone();
-    let intake = Intake::new(store.clone(), Arc::new(move || functions.snapshot()), wake.clone());
+    let functions = functions_of(catalog.clone());
+    let intake = Intake::new(store.clone(), functions.clone(), wake.clone());
     let operator = Operator {
         store: store.clone(),
         catalog: catalog.clone(),
         runtime: runtime.clone(),
         intake: intake.clone(),
     };
+    let (door, noting) = Door::open(store.clone());
+    let alerts = Rules::new(config.alerts, store.clone(), functions, intake.clone());
     let http = Http {
+        alerts: alerts.clone(),
         mode: config.mode,
         store: store.clone(),
         catalog: catalog.clone(),
@@ -72,13 +89,17 @@ pub async fn run(
         operator,
         event_keys: config.event_keys.into(),
         signing_keys: config.signing_keys.into(),
+        metrics,
+        metrics_tokens: config.metrics_tokens.into(),
         stripe_secrets: config.stripe_secrets.into(),
+        door,
         last_ready: Arc::default(),
         end: end.clone(),
     };
     let slots = runtime.slots();
     let guests = Arc::new(Sandbox { runtime, catalog: catalog.clone() });
     let clockwork = Clockwork::new(store.clone(), catalog.clone(), intake.clone());
+    let beside = beside(alerts, Forgetting::new(store.clone(), config.keep), store.clone(), end.clone());
     let worker = Worker::new(store, guests, intake, wake, slots, config.retry_interval);
 
     let addr = server.addr();
@@ -88,6 +109,7 @@ pub async fn run(
     let working = CancellationToken::new();
     let mut ticking = tokio::spawn(clockwork.run(end.clone()));
     let mut worker = tokio::spawn(worker.run(working.clone()));
+    let beside = tokio::spawn(beside);
     listening(addr, &catalog);
     let serving = server.run(router(http), end.clone());
     tokio::select! {
@@ -107,10 +129,24 @@ pub async fn run(
     // what is cut off then goes on at the next start
     working.cancel();
     worker.await.context("the worker broke")?;
-    let _compiles_still = tokio::time::timeout(WATCH_ENDS, watching).await;
+    if let Some(exporter) = exporter {
+        exporter.finish().await;
+    }
+    // the door went with the last request; what compiles or is sent may take longer than this
+    let rest = async { tokio::join!(noting, beside, watching) };
+    let _goes_on = tokio::time::timeout(REST_ENDS, rest).await;
     let _gone = std::fs::remove_file(addr_file);
     tracing::info!("stopped; everything acknowledged is kept");
     Ok(())
+}
+
+fn functions_of(catalog: Arc<Catalog>) -> Functions {
+    Arc::new(move || catalog.snapshot())
+}
+
+/// What goes on beside runs; should it break they go on.
+async fn beside(alerts: Rules, forgetting: Forgetting, store: Arc<dyn Store>, end: CancellationToken) {
+    tokio::join!(alerts.run(end.clone()), forgetting.run(end.clone()), sampler::run(store, end));
 }
 
 /// Looks for functions from now on. Comes back when all that there are have been read, so that

@@ -3,14 +3,20 @@
 //! A flag wins over the environment, the environment over `pawl.toml`. What comes
 //! out of [`Config::load`] is valid; what was odd but harmless is in its warnings.
 
+pub mod alerts;
 mod file;
 mod grants;
+mod otlp;
+mod retention;
 
 use crate::runtime::Limits;
 use crate::secret::Secret;
+use alerts::Alerts;
 use file::File;
 pub use grants::Grants;
+pub use otlp::Otlp;
 use pawl_engine::Span;
+pub use retention::Keep;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -90,8 +96,16 @@ pub struct Config {
     pub signing_keys: Vec<Secret>,
     /// Secrets of the Stripe endpoint. None: it is not configured.
     pub stripe_secrets: Vec<Secret>,
+    /// Keys for `/metrics` alone.
+    pub metrics_tokens: Vec<Secret>,
+    /// Where spans are sent, if they are.
+    pub otlp: Option<Otlp>,
     /// What functions may reach.
     pub grants: Grants,
+    /// What people are told of.
+    pub alerts: Alerts,
+    /// What is kept.
+    pub keep: Keep,
     /// Odd, but no reason to stop.
     pub warnings: Vec<String>,
 }
@@ -138,11 +152,15 @@ impl Config {
         let store = l.store(&flags.store.or(file.store).unwrap_or_else(|| "sqlite".into()));
         let (event_keys, signing_keys) = l.keys(mode);
         let stripe_secrets = l.stripe(mode);
+        let metrics_tokens = l.secrets("PAWL_METRICS_TOKEN");
+        let otlp = l.otlp(file.telemetry.otlp);
         let (settings, secrets) = l.values(file.settings, file.secrets);
         let grants = Grants::new(mode, file.grants, settings, secrets).unwrap_or_else(|why| {
             l.wrong.push(why);
             Grants::default()
         });
+        let alerts = l.alerts(mode, addr, file.alerts, file.channels, file.alert);
+        let keep = l.retention(file.retention);
         let default = Limits::default();
         let limits = Limits {
             slots: flags.slots.or(file.limits.slots).unwrap_or(default.slots).clamp(1, 10_000),
@@ -170,7 +188,11 @@ impl Config {
             event_keys,
             signing_keys,
             stripe_secrets,
+            metrics_tokens,
+            otlp,
             grants,
+            alerts,
+            keep,
             warnings: l.warnings,
         })
     }

@@ -13,7 +13,8 @@ use pawl_engine::event::SenderId;
 use pawl_engine::expr::Vars;
 use pawl_engine::flow::{Rules, Terms};
 use pawl_engine::replay::Invocation;
-use pawl_engine::{Event, EventId, FunctionId, NewEvent, RunId, Span, Timestamp, trigger};
+use pawl_engine::trace::TraceParent;
+use pawl_engine::{Event, EventId, FunctionId, NewEvent, Payload, RunId, Span, Timestamp, trigger};
 use std::cell::OnceCell;
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -113,6 +114,19 @@ impl Intake {
         Accept { event, runs, keep: Keep::Always }
     }
 
+    /// Tells functions something that the host itself has to say, once for each `id`. What nobody
+    /// hears is not kept.
+    pub async fn tell(&self, name: &str, data: Payload, id: String) -> Result<(), StoreError> {
+        let now = clock::now();
+        let sender = Some(SenderId { source: "pawl", id });
+        let new =
+            NewEvent { name: name.into(), data, user: None, at: None, version: None, sender, trace: None };
+        let accept = Accept { keep: Keep::IfHeard, ..self.plan(new.accept(ids::event(now), now), now) };
+        self.store.accept(vec![accept]).await?;
+        self.wake.notify_one();
+        Ok(())
+    }
+
     /// Accepts a schedule's tick for one function. Once: a tick that is known is nothing new.
     pub async fn tick(
         &self,
@@ -131,13 +145,14 @@ impl Intake {
         Ok(())
     }
 
-    /// The run that a step of another one invokes. `None`: the function has gone since.
+    /// The run that a step of another one invokes, in its trace. `None`: the function has gone since.
     pub fn invocation(
         &self,
         event: EventId,
         run: RunId,
         call: Invocation,
         parent: Parent,
+        trace: TraceParent,
         now: Timestamp,
     ) -> Option<Accept> {
         let snapshot = (self.functions)();
@@ -150,6 +165,7 @@ impl Intake {
             at: None,
             version: None,
             sender,
+            trace: Some(trace),
         };
         let event = new.accept(event, now);
         let run = NewRun {

@@ -4,6 +4,7 @@
 //! `clock` know the engine and never each other; `catalog`, `intake` and `worker`
 //! join them; `dashboard`, `http` and `cli` are on top; `app` puts it all together.
 
+pub mod alert;
 pub mod app;
 pub mod catalog;
 pub mod cli;
@@ -15,10 +16,14 @@ pub mod ids;
 pub mod ingress;
 pub mod intake;
 pub mod mask;
+pub mod metrics;
 pub mod operator;
+pub mod otlp;
 pub mod project;
 pub mod pulse;
+pub mod retention;
 pub mod runtime;
+pub mod sampler;
 pub mod schedule;
 pub mod secret;
 pub mod store;

@@ -2,6 +2,7 @@
 //! terminal. They go to standard error; answers of commands go to standard output.
 
 use crate::config::Mode;
+use crate::pulse::{Ear, Fact};
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
@@ -19,6 +20,26 @@ pub fn start(mode: Mode, filter: &str) -> Result<(), String> {
         Mode::Serve | Mode::Dev => builder.with_ansi(is_terminal).with_target(false).try_init(),
     };
     started.map_err(|e| e.to_string())
+}
+
+/// Tells the log of what becomes of events.
+pub struct Told;
+
+impl Ear for Told {
+    fn hear(&self, fact: &Fact) {
+        match fact {
+            Fact::Accepted { event, name, source, .. } => {
+                tracing::debug!(%event, name = &**name, source, "event stored");
+            }
+            Fact::Duplicate { event, source } => tracing::debug!(%event, source, "event is a duplicate"),
+            Fact::Made { run, function, event, .. } => tracing::debug!(%run, %function, %event, "run made"),
+            Fact::Skipped { function, event, why } => {
+                tracing::info!(%function, %event, reason = why, "event made no run");
+            }
+            // whoever carries a run knows more of it
+            Fact::Moved { .. } | Fact::Tried { .. } | Fact::Ended { .. } => {}
+        }
+    }
 }
 
 /// A text from outside in one line: a guest's message must not look like a line of ours.

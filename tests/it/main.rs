@@ -1,6 +1,7 @@
 //! The end-to-end tests: the real binary, real components, over HTTP.
 
 mod access;
+mod alerts;
 mod cli;
 mod crash;
 mod events;
@@ -8,11 +9,14 @@ mod flow;
 mod instant;
 mod languages;
 mod leaving;
+mod observe;
 mod projects;
 mod reload;
+mod retention;
 mod runs;
 mod settings;
 mod steer;
 mod tidy;
 mod tools;
+mod watch;
 mod webhooks;

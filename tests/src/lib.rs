@@ -4,6 +4,7 @@
 //! - [`host`]: the `pawl` binary as a child process, and a client for its HTTP API
 //! - [`stripe`]: what Stripe does at its end, without a line of the host's code
 //! - [`upstream`]: a server for functions to call, which counts and can hold its answers
+//! - [`collector`]: an OpenTelemetry collector, which can be away
 //! - [`instant`]: InstantDB's admin API, as far as functions use it
 //! - [`clients`]: the official clients, run with node and Python
 //! - [`languages`]: the languages that functions are written in
@@ -14,6 +15,7 @@
 pub mod answer;
 pub mod clients;
 pub mod clock;
+pub mod collector;
 pub mod components;
 pub mod host;
 pub mod instant;

@@ -1,5 +1,6 @@
 //! Events: immutable facts that came in.
 
+use crate::trace::TraceParent;
 use crate::{EventId, Payload, Timestamp, limits};
 use serde::Serialize;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub struct Event {
     pub version: Option<String>,
     /// The id that its sender gave, and who that is.
     pub sender: Option<SenderId>,
+    /// The trace that it came with.
+    pub trace: Option<TraceParent>,
     /// When it was received.
     pub received_at: Timestamp,
 }
@@ -50,6 +53,8 @@ pub struct NewEvent {
     pub version: Option<String>,
     /// See [`Event::sender`].
     pub sender: Option<SenderId>,
+    /// See [`Event::trace`].
+    pub trace: Option<TraceParent>,
 }
 
 /// What is wrong with an event.
@@ -131,6 +136,7 @@ impl NewEvent {
             at: self.at.unwrap_or(received_at),
             version: self.version,
             sender: self.sender,
+            trace: self.trace,
             received_at,
         }
     }
@@ -190,7 +196,7 @@ mod tests {
 
     fn event(name: &str, data: &str) -> NewEvent {
         let data = Payload::parse(data.into(), limits::EVENT_BYTES).expect("JSON");
-        NewEvent { name: name.into(), data, user: None, at: None, version: None, sender: None }
+        NewEvent { name: name.into(), data, user: None, at: None, version: None, sender: None, trace: None }
     }
 
     #[test]

@@ -15,6 +15,7 @@
 //! - folding any prefix of a stored journal is legal;
 //! - [`Index`] is derived from the run and could be thrown away.
 
+pub mod alert;
 pub mod cron;
 pub mod event;
 pub mod expr;
@@ -33,6 +34,7 @@ pub mod retry;
 pub mod run;
 pub mod stats;
 pub mod time;
+pub mod trace;
 pub mod trigger;
 pub mod view;
 

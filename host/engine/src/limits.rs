@@ -101,3 +101,12 @@ pub const WAIT: Span = SLEEP;
 
 /// Seconds that a run may be ahead of others in the queue, or behind them. Inngest's.
 pub const PRIORITY: i64 = 600;
+
+/// Lines that are kept of a run, from one claim to its end; of all claims it is five times that.
+pub const LINES: usize = 1_000;
+
+/// Bytes of a kept line's message, and of each of its fields.
+pub const LINE_BYTES: usize = 8 << 10;
+
+/// Bytes of the lines that are kept of a run, from one claim to its end.
+pub const LINE_BYTES_OF_RUN: usize = 256 << 10;

@@ -137,6 +137,11 @@ impl Catalog {
         self.snapshot.load_full()
     }
 
+    /// Plugins that are ready to run.
+    pub fn compiled(&self) -> usize {
+        locked(&self.plugins).len()
+    }
+
     /// Comes back when the functions have changed since it was called.
     pub async fn changed(&self) {
         self.changed.notified().await;

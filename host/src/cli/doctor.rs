@@ -120,6 +120,7 @@ fn settings(
         Ok(config) => {
             let text = format!("this shell's settings hold; {mode:?} would listen on {}", config.addr);
             report.good(Topic::SetUp, text);
+            report.good(Topic::SetUp, format!("kept: {}", config.keep));
             for warning in &config.warnings {
                 let is_key = warning.contains("_KEY");
                 report.note(if is_key { Topic::InvalidSigningKey } else { Topic::SetUp }, warning);

@@ -1,6 +1,7 @@
 //! The command line: one file a group of verbs. Commands print to standard output,
 //! what goes wrong to standard error; `--json` prints what a machine reads.
 
+mod alerts;
 mod build;
 mod check;
 mod doctor;
@@ -12,6 +13,7 @@ mod print;
 mod remote;
 mod runs;
 mod snapshot;
+mod watch;
 
 use crate::config::Flags;
 use clap::{Parser, Subcommand};
@@ -43,6 +45,10 @@ Environment without flags:
   STRIPE_WEBHOOK_SECRET         the endpoint's signing secrets, separated by commas
   INSTANT_APP_ID, INSTANT_ADMIN_TOKEN, INSTANT_API_URI
                                 where the checkout function writes; the host's key-value without
+  PAWL_METRICS_TOKEN            what may read /metrics besides the operator's key, separated by commas
+  OTEL_EXPORTER_OTLP_ENDPOINT   where spans of runs go, over HTTP [pawl.toml: telemetry.otlp];
+                                also OTEL_EXPORTER_OTLP_HEADERS, OTEL_SERVICE_NAME and others:
+                                docs/observability.md
   INNGEST_DEV                   `pawl serve` refuses to start with it";
 
 #[derive(Debug, Subcommand)]
@@ -85,6 +91,12 @@ enum Command {
         after_help = "Examples:\n  pawl events --name stripe/checkout.session.completed\n  pawl events evt_1Abc…"
     )]
     Events(events::ListArgs),
+    /// List the alerts of a running host and what became of them, and test its channels
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Examples:\n  pawl alerts\n  pawl alerts history --limit 50\n  pawl alerts test ops        sends the channel `ops` something at once"
+    )]
+    Alerts(alerts::Args),
     /// Make a plugin of an interpreter and a program
     #[command(hide = true)]
     Snapshot(snapshot::Args),
@@ -127,6 +139,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Runs(verb) => return runs::run(verb).await,
         Command::Functions(args) => functions::run(args).await?,
         Command::Events(args) => events::list(args).await?,
+        Command::Alerts(args) => return alerts::run(args).await,
         Command::Snapshot(args) => snapshot::run(&args)?,
         Command::Doctor(args) => return doctor::run(args).await,
     }

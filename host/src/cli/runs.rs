@@ -1,17 +1,12 @@
 //! `pawl runs`.
 
-use super::print;
 use super::remote::{Remote, encoded};
+use super::{print, watch};
 use crate::clock;
 use anyhow::{Context, bail};
-use pawl_engine::Status;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::process::ExitCode;
-use std::time::Duration;
-
-/// How often a watched run is looked at.
-const LOOK: Duration = Duration::from_millis(300);
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Verb {
@@ -21,9 +16,12 @@ pub(super) enum Verb {
     )]
     List(ListArgs),
     /// Show a run: its steps, tries, output and errors
-    Show(OneArgs),
-    /// Follow a run until it ends; fails when the run does
-    Watch(OneArgs),
+    Show(ShowArgs),
+    /// Follow a run until it ends: its steps on an axis of time, and what it logs; fails when the run does
+    #[command(
+        after_help = "Examples:\n  pawl runs watch 01KB2Y…\n  pawl runs watch --function ship-order      its newest run"
+    )]
+    Watch(watch::Args),
     /// End a run that has not ended, or all of a function's; nothing more of them is written
     #[command(
         after_help = "Examples:\n  pawl runs cancel 01KB2Y…\n  pawl runs cancel --function ship-order --since 2h --if 'event.data.shop == \"north\"'"
@@ -72,6 +70,15 @@ pub(super) struct OneArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ShowArgs {
+    /// With what its function has logged
+    #[arg(long)]
+    logs: bool,
+    #[command(flatten)]
+    one: OneArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -137,7 +144,8 @@ pub(super) struct MoveArgs {
 pub(super) async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
     match verb {
         Verb::List(args) => list(args).await?,
-        Verb::Show(args) => one(&args, Method::GET, "", None).await?,
+        Verb::Show(ShowArgs { logs: false, one: args }) => one(&args, Method::GET, "", None).await?,
+        Verb::Show(ShowArgs { logs: true, one: args }) => show_logs(&args).await?,
         Verb::Cancel(SomeArgs { id: Some(id), remote, json, .. }) => {
             one(&OneArgs { id, remote, json }, Method::DELETE, "", None).await?;
         }
@@ -157,7 +165,7 @@ pub(super) async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
             let body = json!({ "deployment": to });
             one(&args, Method::POST, "/move", Some(body)).await?;
         }
-        Verb::Watch(args) => return watch(&args).await,
+        Verb::Watch(args) => return watch::run(&args).await,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -220,6 +228,20 @@ async fn many(which: &Which, path: &str, verb: &str, remote: &Remote, json: bool
     Ok(())
 }
 
+async fn show_logs(args: &OneArgs) -> anyhow::Result<()> {
+    let path = format!("/v1/runs/{}", encoded(&args.id));
+    let mut found = args.remote.get(&path).await?;
+    let lines = watch::Logs::default().new_lines(&args.remote, &path).await?;
+    if args.json {
+        found["data"]["logs"] = lines.into();
+        print::json(&found["data"]);
+        return Ok(());
+    }
+    print::run(&found["data"]);
+    lines.iter().for_each(|line| anstream::println!("  {}", watch::log_line(line)));
+    Ok(())
+}
+
 async fn one(args: &OneArgs, method: Method, verb: &str, body: Option<Value>) -> anyhow::Result<()> {
     let path = format!("/v1/runs/{}{verb}", encoded(&args.id));
     let found = args.remote.send(method, &path, body.map(|b| b.to_string().into_bytes())).await?;
@@ -232,29 +254,4 @@ async fn one(args: &OneArgs, method: Method, verb: &str, body: Option<Value>) ->
     }
     print::run(&found["data"]);
     Ok(())
-}
-
-async fn watch(args: &OneArgs) -> anyhow::Result<ExitCode> {
-    let path = format!("/v1/runs/{}", encoded(&args.id));
-    let mut shown = Value::Null;
-    loop {
-        let found = args.remote.get(&path).await?;
-        let run = &found["data"];
-        if *run != shown {
-            // machines get a line for every change
-            if args.json {
-                anstream::println!("{run}")
-            } else {
-                print::run(run)
-            }
-            shown = run.clone();
-        }
-        match run["status"].as_str().and_then(Status::parse) {
-            Some(Status::Completed) => return Ok(ExitCode::SUCCESS),
-            Some(Status::Failed | Status::Cancelled) => return Ok(ExitCode::FAILURE),
-            Some(Status::Queued | Status::Running | Status::Sleeping | Status::Paused) | None => {
-                tokio::time::sleep(LOOK).await;
-            }
-        }
-    }
 }

@@ -1,5 +1,7 @@
 //! `pawl.toml`, as it is written.
 
+use super::alerts::{FileAlert, FileAlerts, FileChannel};
+use super::retention::FileRetention;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -19,9 +21,14 @@ pub(super) struct File {
     #[serde(deserialize_with = "duration")]
     pub(super) retry_interval: Option<Duration>,
     pub(super) limits: FileLimits,
+    pub(super) telemetry: FileTelemetry,
     pub(super) settings: BTreeMap<String, String>,
     pub(super) secrets: BTreeMap<String, SecretSource>,
     pub(super) grants: BTreeMap<String, FileGrant>,
+    pub(super) alerts: FileAlerts,
+    pub(super) channels: BTreeMap<String, FileChannel>,
+    pub(super) alert: Vec<FileAlert>,
+    pub(super) retention: FileRetention,
 }
 
 /// `[limits]`.
@@ -33,6 +40,14 @@ pub(super) struct FileLimits {
     pub(super) memory: Option<usize>,
     #[serde(deserialize_with = "duration")]
     pub(super) step_cpu: Option<Duration>,
+}
+
+/// `[telemetry]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct FileTelemetry {
+    /// as `OTEL_EXPORTER_OTLP_ENDPOINT`
+    pub(super) otlp: Option<String>,
 }
 
 /// Where a secret's text is.
@@ -76,7 +91,7 @@ impl File {
     }
 }
 
-fn duration<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Duration>, D::Error> {
+pub(super) fn duration<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Duration>, D::Error> {
     let text = String::deserialize(d)?;
     humantime::parse_duration(&text).map(Some).map_err(serde::de::Error::custom)
 }

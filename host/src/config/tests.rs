@@ -99,3 +99,37 @@ fn dev_grants_what_is_wished_and_an_unset_setting_is_none() {
     assert!(refused.is_empty() && grant.hosts.is_empty());
     assert_eq!(grant.unset, ["INSTANT_APP_ID", "INSTANT_ADMIN_TOKEN"]);
 }
+
+#[test]
+fn spans_go_where_opentelemetrys_own_settings_say() {
+    const BASE: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318/");
+    const HEADERS: (&str, &str) = ("OTEL_EXPORTER_OTLP_HEADERS", " api-key = a%20b , odd");
+    let dev = |toml: &str, env: &[(&str, &str)]| load(Mode::Dev, toml, env, Flags::default());
+    assert!(dev("", &[]).expect("holds").otlp.is_none());
+    let config = dev("[telemetry]\notlp = 'http://other:1'", &[BASE, HEADERS]).expect("holds");
+    assert!(
+        config.warnings.iter().any(|w| w.contains("OTEL_EXPORTER_OTLP_HEADERS")),
+        "{:?}",
+        config.warnings
+    );
+    let to = config.otlp.expect("is set");
+    assert_eq!(to.endpoint.as_str(), "http://127.0.0.1:4318/v1/traces");
+    let headers: Vec<_> = to.headers.iter().map(|(k, v)| (k.as_str(), v.expose())).collect();
+    assert_eq!(headers, [("api-key", "a b")]);
+    assert_eq!(to.resource, [("service.name".to_owned(), "pawl".to_owned())]);
+    let to = dev("[telemetry]\notlp = 'https://c:1'", &[]).expect("holds").otlp.expect("is set");
+    assert_eq!(to.endpoint.as_str(), "https://c:1/v1/traces");
+    let whole = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://c:2/spans");
+    let to = dev("", &[BASE, whole]).expect("holds").otlp.expect("is set");
+    assert_eq!(to.endpoint.as_str(), "http://c:2/spans");
+    let config = dev("", &[BASE, ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]).expect("holds");
+    assert!(config.otlp.is_none() && config.warnings.iter().any(|w| w.contains("4318")));
+    assert!(dev("", &[BASE, ("OTEL_SDK_DISABLED", "true")]).expect("holds").otlp.is_none());
+    for bad in ["c:4318", "ftp://c", "http://user:hidden@c:4318"] {
+        let BadConfig(wrong) = dev("", &[("OTEL_EXPORTER_OTLP_ENDPOINT", bad)]).expect_err("refused");
+        assert!(
+            wrong[0].contains("OTEL_EXPORTER_OTLP_ENDPOINT") && !wrong[0].contains("hidden"),
+            "{wrong:?}"
+        );
+    }
+}

@@ -5,12 +5,13 @@ use super::error::ApiError;
 use super::id::Id;
 use super::views::{self, EventView, RunView, data, page};
 use crate::clock;
-use crate::store::{EventFilter, RunFilter};
+use crate::store::RunFilter;
+use crate::store::find::{self, Search};
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
-use pawl_engine::{EventId, FunctionId, RunId, Status};
+use pawl_engine::{FunctionId, RunId, Status, Timestamp};
 use serde::Deserialize;
 use serde_json::json;
 use std::time::Duration;
@@ -30,6 +31,11 @@ const READY_HOLDS: Duration = Duration::from_secs(1);
 pub(super) struct RunQuery {
     status: Option<String>,
     function_id: Option<String>,
+    /// The name of its event.
+    event: Option<String>,
+    q: Option<String>,
+    from: Option<String>,
+    until: Option<String>,
     limit: Option<usize>,
     cursor: Option<String>,
 }
@@ -38,16 +44,37 @@ pub(super) struct RunQuery {
 #[serde(deny_unknown_fields)]
 pub(super) struct EventQuery {
     name: Option<String>,
+    q: Option<String>,
+    from: Option<String>,
+    until: Option<String>,
     limit: Option<usize>,
     cursor: Option<String>,
 }
 
-fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, ApiError> {
+pub(super) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, ApiError> {
     query.map(|Query(q)| q).map_err(|e| ApiError::InvalidQuery(e.body_text()))
 }
 
-fn limit(limit: Option<usize>) -> usize {
+pub(super) fn limit(limit: Option<usize>) -> usize {
     limit.unwrap_or(ROWS).clamp(1, MOST_ROWS)
+}
+
+/// A time in RFC 3339 or in Unix milliseconds.
+fn time(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, ApiError> {
+    let parse = |text: &str| {
+        let ms = text.parse::<i64>().ok();
+        ms.or_else(|| text.parse::<jiff::Timestamp>().ok().map(|t| t.as_millisecond()))
+    };
+    let odd = |text: &str| {
+        ApiError::InvalidQuery(format!(
+            "{name} `{text}` is no time: RFC 3339 as 2026-01-31T12:00:00Z, or Unix milliseconds"
+        ))
+    };
+    text.map(|text| parse(text).map(Timestamp::from_millis).ok_or_else(|| odd(text))).transpose()
+}
+
+fn search(text: Option<String>) -> Option<Search> {
+    text.as_deref().and_then(Search::parse)
 }
 
 /// `GET /v1/events`.
@@ -56,11 +83,15 @@ pub(super) async fn events(
     asked: Result<Query<EventQuery>, QueryRejection>,
 ) -> Result<Response, ApiError> {
     let asked = query(asked)?;
-    let limit = limit(asked.limit);
-    let filter = EventFilter { name: asked.name, before: asked.cursor.map(EventId::new), limit };
-    let events = http.store.events(filter).await?;
-    let cursor = events.last().filter(|_| events.len() == limit).map(|e| e.id.to_string());
-    Ok(page(events.into_iter().map(EventView::from).collect(), cursor))
+    let found = find::EventQuery {
+        name: asked.name,
+        from: time("from", asked.from.as_deref())?,
+        until: time("until", asked.until.as_deref())?,
+        text: search(asked.q),
+        cursor: asked.cursor,
+        limit: limit(asked.limit),
+    };
+    Ok(page(http.store.find_events(found).await?, EventView::from))
 }
 
 /// `GET /v1/events/{id}`, by our id or by its sender's.
@@ -94,17 +125,17 @@ pub(super) async fn runs(
         let unknown = || ApiError::InvalidQuery(format!("status `{word}` is none of {known}"));
         Status::parse(&word).ok_or_else(unknown)
     });
-    let limit = limit(asked.limit);
-    let filter = RunFilter {
+    let found = find::RunQuery {
         status: status.transpose()?,
         function: asked.function_id.map(FunctionId::new),
-        before: asked.cursor.map(RunId::new),
-        limit,
-        ..RunFilter::default()
+        event_name: asked.event,
+        from: time("from", asked.from.as_deref())?,
+        until: time("until", asked.until.as_deref())?,
+        text: search(asked.q),
+        cursor: asked.cursor,
+        limit: limit(asked.limit),
     };
-    let runs = http.store.runs(filter).await?;
-    let cursor = runs.last().filter(|_| runs.len() == limit).map(|r| r.id.to_string());
-    Ok(page(runs.into_iter().map(RunView::listed).collect(), cursor))
+    Ok(page(http.store.find_runs(found).await?, RunView::listed))
 }
 
 /// `GET /v1/runs/{id}`.

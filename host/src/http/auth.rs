@@ -3,6 +3,7 @@
 use super::Http;
 use super::error::ApiError;
 use crate::config::Mode;
+use crate::secret::Secret;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
@@ -29,17 +30,21 @@ pub(super) async fn developer(request: Request, next: Next) -> Response {
 }
 
 fn signing_key(http: &Http, headers: &HeaderMap) -> Result<(), ApiError> {
+    if bears(headers, &http.signing_keys) { Ok(()) } else { Err(ApiError::SigningKey) }
+}
+
+/// Whether the request brings one of these keys.
+pub(super) fn bears(headers: &HeaderMap, keys: &[Secret]) -> bool {
     let given = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
-    let given = given.and_then(|v| v.strip_prefix("Bearer ")).ok_or(ApiError::SigningKey)?;
+    let Some(given) = given.and_then(|v| v.strip_prefix("Bearer ")) else { return false };
     // all are compared, whichever matches
-    let matches = http.signing_keys.iter().filter(|key| key.matches(given.trim())).count();
-    if matches > 0 { Ok(()) } else { Err(ApiError::SigningKey) }
+    keys.iter().filter(|key| key.matches(given.trim())).count() > 0
 }
 
 /// `pawl dev` asks for no keys, so that a web page which the developer visits must
 /// not reach it: neither by a request across sites nor by a name of its own that
 /// points here (DNS rebinding).
-fn own_machine(request: &Request) -> Result<(), ApiError> {
+pub(super) fn own_machine(request: &Request) -> Result<(), ApiError> {
     let host = request.headers().get(header::HOST).and_then(|v| v.to_str().ok());
     if host.is_some_and(|name| !is_loopback(name)) {
         Err(ApiError::CrossSite)

@@ -33,6 +33,8 @@ pub(super) enum ApiError {
     InvalidEvent(String),
     #[error("{0}")]
     InvalidQuery(String),
+    #[error("the cursor is none that a page of this list gave: leave it out to begin with the newest")]
+    InvalidCursor,
     #[error("the body: {0}")]
     InvalidBody(String),
     #[error("an id or a key in the path is not UTF-8")]
@@ -43,6 +45,10 @@ pub(super) enum ApiError {
         "this needs `Authorization: Bearer <signing key>`: check that INNGEST_SIGNING_KEY is the same on both sides, without white space"
     )]
     SigningKey,
+    #[error(
+        "metrics want `Authorization: Bearer <token>` with the signing key, or with PAWL_METRICS_TOKEN where that is set"
+    )]
+    MetricsToken,
     #[error("a request from another site or under another name than localhost is refused in `pawl dev`")]
     CrossSite,
     #[error("there is no {0} with this id: `pawl runs list` and `pawl events` show the ones there are")]
@@ -65,6 +71,7 @@ impl From<StoreError> for ApiError {
     fn from(e: StoreError) -> Self {
         match e {
             StoreError::NotFound => Self::NotFound("such thing"),
+            StoreError::BadCursor => Self::InvalidCursor,
             StoreError::Unavailable(why) => {
                 tracing::error!(why, "the store cannot take a request");
                 Self::Unavailable("the store is busy, full or locked; nothing was changed".into())
@@ -107,6 +114,11 @@ impl ApiError {
         }
     }
 
+    /// The reason in one word.
+    pub(super) fn code(&self) -> &'static str {
+        self.status_and_code().1
+    }
+
     fn status_and_code(&self) -> (StatusCode, &'static str) {
         use StatusCode as S;
         match self {
@@ -118,10 +130,12 @@ impl ApiError {
             Self::BrokenBody => (S::BAD_REQUEST, "broken_body"),
             Self::InvalidEvent(_) => (S::BAD_REQUEST, "invalid_event"),
             Self::InvalidQuery(_) => (S::BAD_REQUEST, "invalid_query"),
+            Self::InvalidCursor => (S::BAD_REQUEST, "invalid_cursor"),
             Self::InvalidBody(_) => (S::BAD_REQUEST, "invalid_body"),
             Self::InvalidPath => (S::BAD_REQUEST, "invalid_path"),
             Self::EventKey => (S::UNAUTHORIZED, "event_key_unknown"),
             Self::SigningKey => (S::UNAUTHORIZED, "invalid_signing_key"),
+            Self::MetricsToken => (S::UNAUTHORIZED, "invalid_metrics_token"),
             Self::CrossSite => (S::FORBIDDEN, "cross_site"),
             Self::NotFound(_) => (S::NOT_FOUND, "not_found"),
             Self::NoPath => (S::NOT_FOUND, "no_such_path"),

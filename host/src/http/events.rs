@@ -4,8 +4,9 @@ use super::error::ApiError;
 use super::id::Id;
 use super::{Http, auth, body};
 use crate::config::Mode;
-use crate::ingress::api;
+use crate::ingress::{self, api};
 use crate::store::Accepted;
+use crate::telemetry::one_line;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -30,8 +31,7 @@ pub(super) async fn accept(
     // all are compared, whichever matches
     let is_known = http.event_keys.iter().filter(|k| k.matches(key.trim())).count() > 0;
     if http.mode == Mode::Serve && !is_known {
-        tracing::warn!("an event under an unknown key was refused");
-        return ApiError::EventKey.with_no_ids();
+        return refused(ApiError::EventKey);
     }
     store(&http, &headers, body).await
 }
@@ -44,7 +44,9 @@ pub(super) async fn test(State(http): State<Http>, headers: HeaderMap, body: Bod
 async fn store(http: &Http, headers: &HeaderMap, body: Body) -> Response {
     let stored = async {
         let body = body::read(headers, body, body::EVENTS_BYTES).await?;
-        let events = api::parse(&body).map_err(|e| ApiError::InvalidEvent(e.to_string()))?;
+        let mut events = api::parse(&body).map_err(|e| ApiError::InvalidEvent(e.to_string()))?;
+        let trace = ingress::trace(headers);
+        events.iter_mut().for_each(|event| event.trace = trace);
         let accepted = http.intake.accept(events).await?;
         let ids: Vec<_> = accepted
             .iter()
@@ -54,8 +56,14 @@ async fn store(http: &Http, headers: &HeaderMap, body: Body) -> Response {
                 Accepted::Unheard => "",
             })
             .collect();
-        tracing::info!(events = ids.len(), first = ids.first(), "events accepted");
+        let duplicates = accepted.iter().filter(|a| matches!(a, Accepted::Duplicate(_))).count();
+        tracing::info!(events = ids.len(), duplicates, event = ids.first(), "events accepted");
         Ok(Json(json!({"ids": ids, "status": 200})).into_response())
     };
-    stored.await.unwrap_or_else(ApiError::with_no_ids)
+    stored.await.unwrap_or_else(refused)
+}
+
+fn refused(why: ApiError) -> Response {
+    tracing::warn!(code = why.code(), "events refused: {}", one_line(&why.to_string()));
+    why.with_no_ids()
 }

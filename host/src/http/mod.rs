@@ -3,23 +3,30 @@
 //! knows a status of a refusal, and nothing here knows the worker.
 
 mod actions;
+mod alerts;
 mod api;
 mod auth;
 mod body;
+mod door;
 mod error;
 mod events;
 mod id;
+mod logs;
+mod metrics;
 mod server;
 mod views;
 mod webhooks;
 
+pub use door::Door;
 pub use server::Server;
 pub use views::manifest as manifest_view;
 
+use crate::alert::Rules;
 use crate::catalog::Catalog;
 use crate::config::Mode;
 use crate::dashboard::{self, Dashboard};
 use crate::intake::Intake;
+use crate::metrics::Metrics;
 use crate::operator::Operator;
 use crate::secret::Secret;
 use crate::store::Store;
@@ -36,6 +43,8 @@ pub struct Http {
     pub mode: Mode,
     /// For reads.
     pub store: Arc<dyn Store>,
+    /// What people are told of.
+    pub alerts: Rules,
     /// The functions.
     pub catalog: Arc<Catalog>,
     /// The way in.
@@ -46,8 +55,14 @@ pub struct Http {
     pub event_keys: Arc<[Secret]>,
     /// Keys of operators.
     pub signing_keys: Arc<[Secret]>,
+    /// Everything that is counted.
+    pub metrics: Arc<Metrics>,
+    /// Keys for `/metrics` alone.
+    pub metrics_tokens: Arc<[Secret]>,
     /// Secrets of Stripe's endpoint.
     pub stripe_secrets: Arc<[Secret]>,
+    /// Where webhooks are noted.
+    pub door: Door,
     /// When `/readyz` last said yes.
     pub last_ready: Arc<tokio::sync::Mutex<Option<std::time::Instant>>>,
     /// When connections that stay open are to end.
@@ -56,13 +71,16 @@ pub struct Http {
 
 /// Everything that is served.
 pub fn router(http: Http) -> Router {
-    let mut pages = dashboard::router(Dashboard::new(
-        http.mode,
-        http.operator.clone(),
-        http.signing_keys.clone(),
-        !http.stripe_secrets.is_empty(),
-        http.end.clone(),
-    ));
+    let mut pages = dashboard::router(
+        Dashboard::new(
+            http.mode,
+            http.operator.clone(),
+            http.signing_keys.clone(),
+            !http.stripe_secrets.is_empty(),
+            http.end.clone(),
+        )
+        .with_alerts(alerts::shown(http.alerts.clone())),
+    );
     if http.mode == Mode::Dev {
         pages = pages.route_layer(axum::middleware::from_fn(auth::developer));
     }
@@ -72,10 +90,14 @@ pub fn router(http: Http) -> Router {
         .route("/v1/events/{id}/runs", get(api::event_runs))
         .route("/v1/runs", get(api::runs))
         .route("/v1/runs/{id}", get(api::run).delete(actions::cancel))
+        .route("/v1/runs/{id}/logs", get(logs::lines))
         .route("/v1/runs/{id}/rerun", post(actions::rerun))
         .route("/v1/runs/{id}/pause", post(actions::pause))
         .route("/v1/runs/{id}/resume", post(actions::resume))
         .route("/v1/runs/{id}/move", post(actions::move_run))
+        .route("/v1/alerts", get(alerts::rules))
+        .route("/v1/alerts/history", get(alerts::history))
+        .route("/v1/alerts/test", post(alerts::test))
         .route("/v1/cancellations", post(actions::cancel_many))
         .route("/v1/replays", post(actions::replay_many))
         .route("/v1/functions", get(api::functions))
@@ -93,6 +115,7 @@ pub fn router(http: Http) -> Router {
         .route("/e/{key}", post(events::accept))
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(api::ready))
+        .route("/metrics", get(metrics::show))
         .method_not_allowed_fallback(async || ApiError::Method)
         .merge(operators)
         .fallback(async || ApiError::NoPath)

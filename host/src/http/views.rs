@@ -2,7 +2,8 @@
 //! Events and runs as Inngest's REST API has them, with more to each run.
 
 use crate::catalog::{Offer, Problem, Snapshot};
-use crate::store::{Deployment, RunRow, Skip, Why};
+use crate::store::find::Page;
+use crate::store::{Deployment, RunRow, Skip};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use pawl_engine::event::Event;
@@ -21,22 +22,26 @@ pub(super) fn data(value: impl Serialize) -> Response {
     Json(Data { data: value }).into_response()
 }
 
-/// A list, and where its next page begins.
-pub(super) fn page<T: Serialize>(rows: Vec<T>, cursor: Option<String>) -> Response {
+/// A page of a list, each row as `view` shows it.
+pub(super) fn page<T, V: Serialize>(page: Page<T>, view: impl Fn(T) -> V) -> Response {
     #[derive(Serialize)]
-    struct Page<T> {
-        data: Vec<T>,
+    struct List<V> {
+        data: Vec<V>,
         metadata: Metadata,
     }
     #[derive(Serialize)]
     struct Metadata {
+        /// Where the next page begins.
         cursor: Option<String>,
+        /// How far back was looked for this one, when it is not full for that.
+        looked_back_to: Option<String>,
     }
-    Json(Page { data: rows, metadata: Metadata { cursor } }).into_response()
+    let metadata = Metadata { cursor: page.cursor, looked_back_to: page.looked_back_to.and_then(time) };
+    Json(List { data: page.rows.into_iter().map(view).collect(), metadata }).into_response()
 }
 
 /// RFC 3339 with milliseconds, in UTC. `null` for a time that no calendar has.
-fn time(at: Timestamp) -> Option<String> {
+pub(super) fn time(at: Timestamp) -> Option<String> {
     jiff::Timestamp::from_millisecond(at.as_millis()).ok().map(|t| format!("{t:.3}"))
 }
 
@@ -243,13 +248,7 @@ pub fn manifest(m: &Manifest) -> Value {
 
 /// A run that an event did not make.
 pub(super) fn skip(skip: &Skip) -> Value {
-    let reason = match skip.why {
-        Why::RateLimit => "rate_limit",
-        Why::Debounced => "debounced",
-        Why::Batched => "batched",
-        Why::Singleton => "singleton",
-    };
-    json!({"function_id": skip.function, "reason": reason, "run_id": skip.run, "at": time(skip.at)})
+    json!({"function_id": skip.function, "reason": skip.why.as_str(), "run_id": skip.run, "at": time(skip.at)})
 }
 
 /// A function that can be started.

@@ -93,6 +93,7 @@ fn event(place: Place, text: &RawValue) -> Result<NewEvent, BadEvents> {
         version: body.v,
         // clients send an empty id where they have none
         sender: body.id.filter(|id| !id.is_empty()).map(|id| SenderId { source: "api", id }),
+        trace: None,
     }
     .check()
     .map_err(|e| BadEvents::Event(place, e))

@@ -8,6 +8,7 @@ pub mod stripe;
 
 use crate::secret::Secret;
 use http::HeaderMap;
+use pawl_engine::trace::TraceParent;
 use pawl_engine::{NewEvent, Timestamp};
 
 /// Somebody who sends webhooks.
@@ -23,6 +24,13 @@ pub trait Provider: Send + Sync {
         secrets: &[Secret],
         now: Timestamp,
     ) -> Result<NewEvent, Rejected>;
+}
+
+/// The trace that a request is part of, by its one `traceparent` header. `tracestate` is left.
+pub fn trace(headers: &HeaderMap) -> Option<TraceParent> {
+    let mut all = headers.get_all("traceparent").iter();
+    let first = all.next().filter(|_| all.next().is_none())?;
+    TraceParent::parse(first.to_str().ok()?)
 }
 
 /// Why a webhook is not accepted.

@@ -182,6 +182,7 @@ fn event(body: &[u8], now: Timestamp) -> Result<NewEvent, Rejected> {
         at,
         version: value["api_version"].as_str().map(str::to_owned),
         sender: Some(SenderId { source: "stripe", id: sender_id }),
+        trace: None,
     }
     .check()
     .map_err(|e| Rejected::InvalidEvent(e.to_string()))

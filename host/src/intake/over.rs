@@ -7,6 +7,7 @@ use crate::{clock, ids};
 use pawl_engine::event::SenderId;
 use pawl_engine::manifest::Trigger;
 use pawl_engine::replay::cancel;
+use pawl_engine::trace::RunTrace;
 use pawl_engine::trigger::matches;
 use pawl_engine::{
     Entry, Event, Failure, FunctionId, Mail, NewEvent, Outcome, Payload, RunId, Timestamp, limits,
@@ -137,6 +138,7 @@ fn news(over: &Over<'_>, outcome: &Outcome, is_heard: impl Fn(&str) -> bool) -> 
         _inngest: json!({"status": status}),
     };
     let Ok(data) = serde_json::value::to_raw_value(&news).map(Payload::from) else { return Vec::new() };
+    let trace = RunTrace::of(over.run, over.events[0].trace);
     let event = |name: &str, sender| NewEvent {
         name: name.into(),
         data: data.clone(),
@@ -144,6 +146,7 @@ fn news(over: &Over<'_>, outcome: &Outcome, is_heard: impl Fn(&str) -> bool) -> 
         at: None,
         version: None,
         sender,
+        trace: Some(trace.from(trace.root())),
     };
     // a run ends so once: its id is the event's
     let once = Some(SenderId { source: "pawl", id: over.run.to_string() });
@@ -175,6 +178,7 @@ pub(super) fn tick_event(
         at: Some(tick),
         version: None,
         sender: Some(SenderId { source: "cron", id }),
+        trace: None,
     }
 }
 

@@ -3,8 +3,11 @@
 //! Telling never waits and never fails. A listener that is too slow misses facts and
 //! learns how many; what has to be exact is read from the store.
 
+use crate::clock;
 use pawl_engine::{EventId, FunctionId, Kind, RunId, Status, Timestamp};
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 use tokio::sync::broadcast;
 
 /// Facts that a slow listener may lag behind.
@@ -37,6 +40,8 @@ pub enum Fact {
         run: RunId,
         /// of which function
         function: FunctionId,
+        /// for which event
+        event: EventId,
         /// when
         at: Timestamp,
     },
@@ -44,6 +49,8 @@ pub enum Fact {
     Skipped {
         /// which function
         function: FunctionId,
+        /// which event
+        event: EventId,
         /// `rate_limit`, `debounced`, `batched`, `singleton`
         why: &'static str,
     },
@@ -85,21 +92,67 @@ pub enum Tried {
     Failed,
 }
 
+/// Who hears every fact, where it is told: quick, and without waiting for anything.
+pub trait Ear: Send + Sync {
+    /// A fact.
+    fn hear(&self, fact: &Fact);
+    /// So many writes became durable together, which took so long.
+    fn committed(&self, writes: usize, took: Duration) {
+        let _unheard = (writes, took);
+    }
+}
+
 /// Where facts are told. Clones tell the same listeners.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Pulse {
     facts: broadcast::Sender<Fact>,
+    ears: Arc<OnceLock<Vec<Arc<dyn Ear>>>>,
+}
+
+/// A commit that is under way.
+pub struct Committing<'a> {
+    pulse: &'a Pulse,
+    since: Instant,
+}
+
+impl Committing<'_> {
+    /// It has made so many writes durable.
+    pub fn is_done(self, writes: usize) {
+        let took = clock::instant().saturating_duration_since(self.since);
+        self.pulse.ears().for_each(|ear| ear.committed(writes, took));
+    }
 }
 
 impl Default for Pulse {
     fn default() -> Self {
-        Self { facts: broadcast::channel(BACKLOG).0 }
+        Self { facts: broadcast::channel(BACKLOG).0, ears: Arc::default() }
+    }
+}
+
+impl fmt::Debug for Pulse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pulse").finish_non_exhaustive()
     }
 }
 
 impl Pulse {
+    /// From now on these hear everything. Once, before there is anything to hear.
+    pub fn attach(&self, ears: Vec<Arc<dyn Ear>>) {
+        let _attached_before = self.ears.set(ears);
+    }
+
+    fn ears(&self) -> impl Iterator<Item = &Arc<dyn Ear>> {
+        self.ears.get().into_iter().flatten()
+    }
+
+    /// A commit begins.
+    pub fn commits(&self) -> Committing<'_> {
+        Committing { pulse: self, since: clock::instant() }
+    }
+
     /// Tells a fact to whoever listens.
     pub fn tell(&self, fact: Fact) {
+        self.ears().for_each(|ear| ear.hear(&fact));
         // an error says that nobody listens
         let _nobody = self.facts.send(fact);
     }

@@ -56,5 +56,6 @@ fn new_event(event: types::NewEvent) -> Result<NewEvent, Failure> {
         at: event.timestamp.map(moment),
         version: event.version,
         sender: event.id.map(|id| SenderId { source: "api", id }),
+        trace: None,
     })
 }

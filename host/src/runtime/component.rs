@@ -9,10 +9,12 @@ use async_trait::async_trait;
 use pawl_bindings::{Plugin as Bindings, PluginPre};
 use pawl_engine::manifest::BadManifest;
 use pawl_engine::replay::{Fetch, StepCall};
+use pawl_engine::trace::TraceParent;
 use pawl_engine::{DeploymentId, Failure, Manifest, Payload, Span};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
@@ -120,6 +122,24 @@ pub struct Runtime {
     linker: Linker<Guest>,
     client: reqwest::Client,
     limits: Limits,
+    /// Instances that there are now.
+    live: AtomicUsize,
+}
+
+/// One more instance, until it is dropped.
+struct Live<'a>(&'a AtomicUsize);
+
+impl<'a> Live<'a> {
+    fn one_more(live: &'a AtomicUsize) -> Self {
+        live.fetch_add(1, Ordering::Relaxed);
+        Self(live)
+    }
+}
+
+impl Drop for Live<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Runtime {
@@ -133,7 +153,12 @@ impl Runtime {
         wasi::add_to_linker(&mut linker).map_err(fault)?;
         let client = outbound::client().map_err(|e| LoadError::Compile(e.to_string()))?;
         let compiler = Compiler::new(engine.clone(), cache.map(Path::to_owned))?;
-        Ok(Self { engine, compiler, linker, client, limits })
+        Ok(Self { engine, compiler, linker, client, limits, live: AtomicUsize::new(0) })
+    }
+
+    /// How many instances live now.
+    pub fn live(&self) -> usize {
+        self.live.load(Ordering::Relaxed)
     }
 
     /// How many instances may live at once.
@@ -168,13 +193,20 @@ impl Runtime {
     }
 
     /// Makes a step's request; its answer, whatever the status, is the step's output.
-    pub async fn fetch(&self, grant: &Grant, fetch: &Fetch, timeout: Span) -> Result<Payload, Failure> {
+    pub async fn fetch(
+        &self,
+        grant: &Grant,
+        fetch: &Fetch,
+        timeout: Span,
+        trace: TraceParent,
+    ) -> Result<Payload, Failure> {
         let until = crate::clock::instant() + timeout.to_std();
-        super::fetch::fetch(&self.client, grant, fetch, until).await
+        super::fetch::fetch(&self.client, grant, fetch, trace, until).await
     }
 
     /// One pass of a run, in an instance of its own.
     pub async fn pass(&self, plugin: &Plugin, input: &Input, grant: Grant, steps: Box<dyn Steps>) -> Ending {
+        let _live = Live::one_more(&self.live);
         let guest = Guest::new(steps, grant, self.client.clone(), self.limits, Own::of(input));
         pass(&self.engine, plugin, guest, input).await
     }

@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use pawl_bindings::pawl::workflow::http::{Error, Request, Response};
 use pawl_engine::replay::Fetch;
+use pawl_engine::trace::TraceParent;
 use pawl_engine::{Failure, Payload, limits};
 use serde_json::{Map, Value, json};
 use std::time::Instant;
@@ -14,6 +15,7 @@ pub(super) async fn fetch(
     client: &reqwest::Client,
     grant: &Grant,
     fetch: &Fetch,
+    trace: TraceParent,
     until: Instant,
 ) -> Result<Payload, Failure> {
     let request = Request {
@@ -23,7 +25,7 @@ pub(super) async fn fetch(
         body: fetch.body.as_ref().map(|text| text.clone().into_bytes()),
         timeout: None,
     };
-    match outbound::send(client, grant, request, until).await {
+    match outbound::send(client, grant, request, Some(trace), until).await {
         Ok(answer) => output(&fetch.url, answer),
         Err(Error::Denied(why)) => Err(Failure::new("HttpDenied", why).for_good()),
         Err(Error::Invalid(why)) => Err(Failure::new("HttpInvalid", why).for_good()),

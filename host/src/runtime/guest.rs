@@ -6,7 +6,8 @@ use super::wasi::Wasi;
 use super::{Ending, Grant, Input, Limits, Steps, Stop};
 use pawl_bindings::exports::pawl::workflow::functions as wit;
 use pawl_bindings::pawl::workflow::types;
-use pawl_engine::{Failure, Payload, Retry, Span, StepKey, limits, retry};
+use pawl_engine::trace::{RunTrace, TraceParent};
+use pawl_engine::{Failure, Payload, Retry, RunId, Span, StepKey, limits, retry};
 use std::time::{Duration, Instant};
 use wasmtime::component::ResourceTable;
 use wasmtime::{
@@ -26,6 +27,8 @@ pub(super) struct Guest {
     /// Clock and randomness outside of steps.
     pub(super) own: Own,
     pub(super) wasi: Option<Box<Wasi>>,
+    /// In which trace its run is.
+    pub(super) trace: Option<RunTrace>,
     ticks: u32,
     limits: Limits,
 }
@@ -67,6 +70,8 @@ pub(super) struct OpenStep {
     pub(super) handle: u32,
     pub(super) until: Instant,
     pub(super) timeout: Span,
+    /// What its requests carry.
+    pub(super) trace: Option<TraceParent>,
 }
 
 /// A limit that an instance met, or a rule that it broke.
@@ -98,7 +103,19 @@ impl Guest {
         own: Own,
     ) -> Self {
         let table = ResourceTable::new();
-        Self { table, steps, grant, client, open: None, last_error: None, own, wasi: None, ticks: 0, limits }
+        Self {
+            table,
+            steps,
+            grant,
+            client,
+            open: None,
+            last_error: None,
+            own,
+            wasi: None,
+            trace: None,
+            ticks: 0,
+            limits,
+        }
     }
 
     /// Inside a step the time, outside of one when the run was started; Unix time in
@@ -180,7 +197,9 @@ pub(super) fn store(engine: &Engine, guest: Guest) -> Store<Guest> {
 }
 
 /// One pass of a run through a fresh instance.
-pub(super) async fn pass(engine: &Engine, plugin: &Plugin, guest: Guest, input: &Input) -> Ending {
+pub(super) async fn pass(engine: &Engine, plugin: &Plugin, mut guest: Guest, input: &Input) -> Ending {
+    let event = input.events.first().and_then(|event| event.trace);
+    guest.trace = Some(RunTrace::of(&RunId::new(input.run.as_str()), event));
     let mut store = store(engine, guest);
     let result = match plugin.pre.instantiate_async(&mut store).await {
         Ok(instance) => {

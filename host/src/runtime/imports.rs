@@ -41,7 +41,8 @@ impl Guest {
         let Open { step, number, max, timeout, idempotency_key } = open;
         let handle = self.table.push(Attempt { number, max, idempotency_key })?;
         let until = crate::clock::instant() + timeout.to_std();
-        self.open = Some(OpenStep { step, handle: handle.rep(), until, timeout });
+        let trace = self.trace.as_ref().map(|trace| trace.from(trace.attempt(&step, number)));
+        self.open = Some(OpenStep { step, handle: handle.rep(), until, timeout, trace });
         Ok(step::Outcome::Execute(handle))
     }
 
@@ -171,13 +172,13 @@ impl http::Host for Guest {
         &mut self,
         requests: Vec<http::Request>,
     ) -> Result<Vec<std::result::Result<http::Response, http::Error>>> {
-        let Some(until) = self.open.as_ref().map(|open| open.until) else {
+        let Some((until, trace)) = self.open.as_ref().map(|open| (open.until, open.trace)) else {
             let why = "outgoing HTTP is for steps: wrap it in step.run";
             let denied = |_| Err(http::Error::Denied(why.to_owned()));
             return Ok(requests.into_iter().map(denied).collect());
         };
         let (client, grant) = (&self.client, &self.grant);
-        let sent = requests.into_iter().map(|request| outbound::send(client, grant, request, until));
+        let sent = requests.into_iter().map(|request| outbound::send(client, grant, request, trace, until));
         let mut answers = Vec::new();
         let mut bytes = 0;
         let mut coming = futures_util::stream::iter(sent).buffered(AT_ONCE);

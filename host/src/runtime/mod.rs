@@ -24,6 +24,7 @@ pub use grant::{Grant, HostPattern};
 pub use snapshot::{SnapshotError, snapshot};
 
 use async_trait::async_trait;
+pub use pawl_engine::Level;
 use pawl_engine::replay::StepCall;
 use pawl_engine::{Failure, Payload, Span, StepKey};
 
@@ -108,17 +109,6 @@ pub struct Input {
     pub events: std::sync::Arc<Vec<pawl_engine::Event>>,
     /// When the run was started.
     pub now: pawl_engine::Timestamp,
-}
-
-/// A log line's weight.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the words say it")]
-pub enum Level {
-    Trace,
-    Debug,
-    Info,
-    Warn,
-    Error,
 }
 
 /// A guest's use of its bucket.

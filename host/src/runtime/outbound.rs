@@ -3,6 +3,7 @@
 
 use super::Grant;
 use pawl_bindings::pawl::workflow::http::{Error, Request, Response};
+use pawl_engine::trace::TraceParent;
 use reqwest::Url;
 use reqwest::header::{self, HeaderName, HeaderValue};
 use std::time::{Duration, Instant};
@@ -35,16 +36,18 @@ pub(super) fn client() -> reqwest::Result<reqwest::Client> {
         .build()
 }
 
-/// Sends a guest's request; `until` is when its step has to be done.
+/// Sends a guest's request, as part of this trace unless the guest names one; `until` is when
+/// its step has to be done.
 pub(super) async fn send(
     client: &reqwest::Client,
     grant: &Grant,
     request: Request,
+    trace: Option<TraceParent>,
     until: Instant,
 ) -> Result<Response, Error> {
     let wanted = request.timeout.map(Duration::from_millis);
     let used: Vec<_> = grant.secrets.iter().filter(|(name, _)| names(&request, name)).collect();
-    let request = build(client, grant, request)?;
+    let request = build(client, grant, request, trace)?;
     let left = until.saturating_duration_since(crate::clock::instant());
     let limit = wanted.unwrap_or(left).min(left);
     let answer = tokio::time::timeout(limit, exchange(client, request)).await;
@@ -82,7 +85,12 @@ fn replaced(body: Vec<u8>, secret: &[u8], place: &[u8]) -> Vec<u8> {
     clean
 }
 
-fn build(client: &reqwest::Client, grant: &Grant, request: Request) -> Result<reqwest::Request, Error> {
+fn build(
+    client: &reqwest::Client,
+    grant: &Grant,
+    request: Request,
+    trace: Option<TraceParent>,
+) -> Result<reqwest::Request, Error> {
     let url = Url::parse(&request.url).map_err(|e| Error::Invalid(format!("URL: {e}")))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Error::Invalid("URL: credentials belong into a header".into()));
@@ -97,6 +105,10 @@ fn build(client: &reqwest::Client, grant: &Grant, request: Request) -> Result<re
     }
     let method = request.method.parse().map_err(|_| Error::Invalid(format!("method {}", request.method)))?;
     let mut built = client.request(method, url);
+    let is_named = request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("traceparent"));
+    if let Some(trace) = trace.filter(|_| !is_named) {
+        built = built.header("traceparent", trace.to_string());
+    }
     for (name, value) in request.headers {
         let name: HeaderName = name.parse().map_err(|_| Error::Invalid(format!("header name {name}")))?;
         if HOSTS_OWN.contains(&name) {

@@ -4,6 +4,7 @@
 use super::listen::{fulfilled, post, tell};
 use super::tx::{Alarm, Bell, Effects, Hold, Kind, Place, Tx, extras};
 use super::{Accept, Accepted, Keep, NewRun, Skip, StoreError, Why};
+use crate::pulse::Fact;
 use pawl_engine::event::Event;
 use pawl_engine::flow::{BATCH_BYTES, Check, Gather, SingletonMode};
 use pawl_engine::{EventId, Failure, Mail, RunId, Span, Timestamp};
@@ -16,6 +17,8 @@ pub(super) fn accept(tx: &mut impl Tx, fx: &mut Effects, accept: &Accept) -> Res
         Keep::IfHeard => tx.known_sender(event)?,
     };
     if let Some(first) = first {
+        let source = event.sender.as_ref().map(|sender| sender.source);
+        fx.facts.push(Fact::Duplicate { event: first.clone(), source });
         return Ok(Accepted::Duplicate(first));
     }
     // before its runs begin, which do not watch for their own event
@@ -25,6 +28,13 @@ pub(super) fn accept(tx: &mut impl Tx, fx: &mut Effects, accept: &Accept) -> Res
         return Ok(Accepted::Unheard);
     }
     tx.put_event(event)?;
+    let told_so_far = fx.facts.len();
+    fx.facts.push(Fact::Accepted {
+        event: event.id.clone(),
+        name: event.name.clone(),
+        source: event.sender.as_ref().map(|sender| sender.source),
+        at: event.received_at,
+    });
     for watching in told {
         tell(tx, fx, watching, event)?;
     }
@@ -33,6 +43,7 @@ pub(super) fn accept(tx: &mut impl Tx, fx: &mut Effects, accept: &Accept) -> Res
     }
     if !is_heard {
         tx.drop_event(&event.id)?;
+        fx.facts.truncate(told_so_far);
         return Ok(Accepted::Unheard);
     }
     if accept.keep == Keep::IfHeard {
@@ -200,17 +211,20 @@ fn refuse(
         let result = Err(Failure::new("InvokeSkipped", message).for_good());
         post(tx, fx, &parent.run, &Mail::Ended { step: parent.step.clone(), result }, at)?;
     }
-    skip(tx, &event.id, run, why, other, at)
+    skip(tx, fx, &event.id, run, why, other, at)
 }
 
 fn skip(
     tx: &mut impl Tx,
+    fx: &mut Effects,
     event: &EventId,
     run: &NewRun,
     why: Why,
     other: Option<RunId>,
     at: Timestamp,
 ) -> Result<(), StoreError> {
+    let (function, of) = (run.function.clone(), event.clone());
+    fx.facts.push(Fact::Skipped { function, event: of, why: why.as_str() });
     tx.put_skip(event, &Skip { function: run.function.clone(), why, run: other, at })
 }
 
@@ -240,6 +254,8 @@ fn make(
         | has(waits.is_some(), extras::ALARMS)
         | has(terms.checks.iter().any(|c| matches!(c, Check::Single { .. })), extras::HOLDS);
     tx.put_run(event, run, own_lane(run).as_deref(), more)?;
+    let (function, event) = (run.function.clone(), event.clone());
+    fx.facts.push(Fact::Made { run: run.id.clone(), function, event, at: run.created_at });
     for (seq, entry) in (0..).zip(&run.journal) {
         tx.append(&run.id, seq, entry)?;
     }
@@ -303,7 +319,7 @@ fn replace(
     hold: Hold,
 ) -> Result<(), StoreError> {
     let former = tx.run(&hold.run)?.ok_or(StoreError::NotFound)?;
-    skip(tx, &former.event, run, Why::Debounced, Some(hold.run.clone()), event.received_at)?;
+    skip(tx, fx, &former.event, run, Why::Debounced, Some(hold.run.clone()), event.received_at)?;
     tx.redirect(&hold.run, &event.id, &run.deployment, own_lane(run).as_deref())?;
     if former.extras & extras::WATCHES != 0 {
         tx.drop_watches(&hold.run)?;
@@ -353,7 +369,7 @@ fn join(
         tx.add_extras(&hold.run, extras::BATCH | extras::HOLDS)?;
     }
     tx.put_in_batch(&hold.run, hold.count, &event.id)?;
-    skip(tx, &event.id, run, Why::Batched, Some(hold.run.clone()), now)?;
+    skip(tx, fx, &event.id, run, Why::Batched, Some(hold.run.clone()), now)?;
     let hold = Hold { count: hold.count + 1, bytes: hold.bytes + event.data.as_str().len() as u64, ..hold };
     if hold.count < max && hold.bytes <= BATCH_BYTES as u64 {
         return tx.put_hold(Kind::Gather, key, &hold);

@@ -4,10 +4,11 @@ use super::admit::accept;
 use super::listen::{post, urge};
 use super::tx::{Alarm, Bell, Effects, Place, RunNow, Tx, URGENT, extras};
 use super::{Accepted, Commit, StoreError, Then};
+use crate::pulse::{Fact, Tried};
 use pawl_engine::event::{Event, SenderId};
 use pawl_engine::flow::Lane;
 use pawl_engine::index::Index;
-use pawl_engine::{Mail, RunId, Span, Timestamp};
+use pawl_engine::{Entry, Mail, RunId, Span, Timestamp};
 
 /// The place of a run that does not go on by itself.
 const NEVER: i64 = i64::MAX;
@@ -31,6 +32,8 @@ pub(super) fn commit(
         // a taken place (the journal is longer than the caller believes) is a conflict
         tx.append(run, seq, entry)?;
     }
+    fx.facts.push(Fact::Moved { run: run.clone() });
+    fx.facts.extend(commit.entries.iter().filter_map(tried));
     if !commit.also.is_empty() {
         before(tx, fx, run, commit)?;
     }
@@ -40,7 +43,7 @@ pub(super) fn commit(
         _ => None,
     };
     if let Some(index) = &end {
-        finish(tx, run, index)?;
+        finish(tx, fx, run, index)?;
     }
     if !commit.also.is_empty() {
         after(tx, fx, run, commit, end.is_some())?;
@@ -49,6 +52,27 @@ pub(super) fn commit(
         Then::Release(index) if end.is_none() => park(tx, fx, run, &index, commit),
         Then::Keep if !commit.entries.is_empty() && !tx.is_settled(run) => settle(tx, fx, run),
         _ => Ok(()),
+    }
+}
+
+/// The try that an entry is the end of.
+fn tried(entry: &Entry) -> Option<Fact> {
+    match entry {
+        Entry::AttemptFailed { op, .. } => Some(Fact::Tried { op: *op, how: Tried::Retrying }),
+        Entry::StepCompleted { op, .. } => Some(Fact::Tried { op: *op, how: Tried::Completed }),
+        Entry::StepFailed { op, .. } => Some(Fact::Tried { op: *op, how: Tried::Failed }),
+        Entry::Started { .. }
+        | Entry::SleepStarted { .. }
+        | Entry::SleepEnded { .. }
+        | Entry::WaitStarted { .. }
+        | Entry::InvokeStarted { .. }
+        | Entry::FetchStarted { .. }
+        | Entry::TryFailed { .. }
+        | Entry::Parked { .. }
+        | Entry::Paused { .. }
+        | Entry::Resumed { .. }
+        | Entry::Moved { .. }
+        | Entry::Finished { .. } => None,
     }
 }
 
@@ -67,6 +91,9 @@ fn before(tx: &mut impl Tx, fx: &mut Effects, run: &RunId, commit: &Commit) -> R
     let also = &commit.also;
     if also.read > 0 {
         tx.drop_mail(run, Some(also.read))?;
+    }
+    if !also.lines.is_empty() {
+        tx.put_lines(run, &also.lines)?;
     }
     if let Some(deployment) = &also.deployment {
         tx.set_deployment(run, deployment)?;
@@ -113,9 +140,13 @@ fn after(
 }
 
 /// The run is over: nothing of what surrounded it stays.
-fn finish(tx: &mut impl Tx, run: &RunId, index: &Index) -> Result<(), StoreError> {
+fn finish(tx: &mut impl Tx, fx: &mut Effects, run: &RunId, index: &Index) -> Result<(), StoreError> {
     let now = tx.set_index(run, index)?;
     tx.dequeue(run)?;
+    if let Some(at) = index.ended_at {
+        let (run, function) = (run.clone(), now.function.clone());
+        fx.facts.push(Fact::Ended { run, function, status: index.status, started_at: index.started_at, at });
+    }
     if now.extras & extras::WATCHES != 0 {
         tx.drop_watches(run)?;
     }

@@ -93,6 +93,11 @@ impl Claims {
         self.held.keys()
     }
 
+    /// All runs that are held, and the lanes in which they queued.
+    pub fn held(&self) -> impl Iterator<Item = (&RunId, &Arc<Lane>)> {
+        self.held.iter().map(|(run, held)| (run, &held.lane))
+    }
+
     /// How many units of this gate are used.
     pub fn used(&self, gate: &str) -> u32 {
         self.used.get(gate).copied().unwrap_or(0)

@@ -10,6 +10,7 @@
 //! All of it is lost with the process and found again in the queue.
 
 use super::claims::Claims;
+use super::records::GateState;
 use super::tx::{Place, URGENT};
 use super::{Ask, Claim, StoreError, URGENT_AT_ONCE};
 use pawl_engine::flow::{Gate, GateRule, Lane, Rules};
@@ -22,6 +23,9 @@ mod doors;
 mod tests;
 
 use doors::Doors;
+
+/// Gates that are shown of one function: one by a key may have any number.
+const GATES: usize = 100;
 
 /// The clock may be set back so far (milliseconds) before everything is looked at again.
 const SET_BACK: i64 = 1_000;
@@ -188,6 +192,30 @@ impl Lanes {
     /// The earliest time after `now` at which a gate opens.
     pub(super) fn next_opening(&self, now: i64) -> Option<i64> {
         self.doors.next_opening(now)
+    }
+
+    /// The gates that runs of a function hold or wait at, by their ids; at most [`GATES`].
+    pub(super) fn gates(&self, function: &FunctionId, claims: &Claims) -> Vec<GateState> {
+        let held = claims.held().map(|(_, lane)| lane);
+        let lanes = held.chain(self.lines.values().map(|line| &line.lane));
+        let mut found = BTreeMap::new();
+        for lane in lanes.filter(|lane| lane.function == *function) {
+            for (gate, (id, rule)) in lane.gates.iter().zip(doors::of(lane, &self.rules)) {
+                if found.len() >= GATES {
+                    break;
+                }
+                found.entry(gate.id.clone()).or_insert_with(|| {
+                    let limit = match rule {
+                        GateRule::Limit(limit) => Some(limit),
+                        GateRule::Rate(_) => None,
+                    };
+                    let waiting = self.doors.lanes_at(&(id, rule));
+                    let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
+                    GateState { used: claims.used(&gate.id), id: gate.id.clone(), limit, waiting }
+                });
+            }
+        }
+        found.into_values().collect()
     }
 
     /// How many more units all gates of a lane have that count claims, up to `wanted`.

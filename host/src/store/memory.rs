@@ -1,9 +1,11 @@
 //! The store as a model: plain maps behind a lock. For trials and as the measure
 //! that the real stores are held against; nothing outlives the process.
 
+mod find;
 mod records;
 mod tables;
 
+use super::counts::Counts;
 use super::state::State;
 use super::tx::{Effects, Tx, extras};
 use super::*;
@@ -12,17 +14,23 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tables::{Tables, Work};
 
 /// A store that forgets.
-#[derive(Default)]
 pub struct Memory {
     // never held across an await: nothing inside waits
     inner: Mutex<Inner>,
     pulse: Pulse,
 }
 
-#[derive(Default)]
 struct Inner {
     tables: Tables,
     state: State,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        let pulse = Pulse::default();
+        let state = State::new([], None, super::state::Watched::default(), pulse.clone());
+        Self { inner: Mutex::new(Inner { tables: Tables::default(), state }), pulse }
+    }
 }
 
 impl Memory {
@@ -38,7 +46,7 @@ impl Memory {
         let mut inner = self.inner();
         let paused: Vec<_> = inner.tables.pauses.keys().cloned().collect();
         let alarm = inner.tables.alarms.values().map(|alarm| alarm.at).min();
-        inner.state = State::new(paused, alarm, super::state::Watched::default());
+        inner.state = State::new(paused, alarm, super::state::Watched::default(), self.pulse.clone());
     }
 }
 
@@ -53,6 +61,10 @@ impl Inner {
         let done = work(&mut tx, &mut fx);
         if done.is_err() {
             tx.roll_back();
+        } else {
+            let mut counts = Counts::default();
+            counts.add_all(&fx.facts);
+            self.tables.counts.merge(counts);
         }
         done.map(|done| (done, fx))
     }
@@ -111,8 +123,8 @@ impl Inner {
 
     fn claim(&mut self, ask: &Ask) -> Result<Vec<Claim>, StoreError> {
         while self.state.is_alarm_due(ask.now) {
-            let (is_done, fx) = self.write(|tx, fx| apply::ring(tx, fx, ask.now))?;
-            self.state.absorb(&fx);
+            let (is_done, mut fx) = self.write(|tx, fx| apply::ring(tx, fx, ask.now))?;
+            self.state.absorb(&mut fx);
             if is_done {
                 self.state.set_alarm(self.tables.alarms.values().map(|alarm| alarm.at).min());
             }
@@ -137,37 +149,27 @@ impl Store for Memory {
         &self.pulse
     }
 
-    async fn find_runs(&self, query: find::RunQuery) -> Result<find::Page<RunRow>, StoreError> {
-        let before = query.cursor.map(RunId::new);
-        let filter = RunFilter {
-            status: query.status,
-            function: query.function,
-            before,
-            limit: query.limit,
-            ..RunFilter::default()
-        };
-        Ok(find::Page::last(self.runs(filter).await?))
+    async fn find_runs(&self, query: RunQuery) -> Result<Page<RunRow>, StoreError> {
+        self.inner().find_runs(&query)
     }
 
-    async fn find_events(&self, query: find::EventQuery) -> Result<find::Page<Event>, StoreError> {
-        let filter =
-            EventFilter { name: query.name, before: query.cursor.map(EventId::new), limit: query.limit };
-        Ok(find::Page::last(self.events(filter).await?))
+    async fn find_events(&self, query: EventQuery) -> Result<Page<Event>, StoreError> {
+        self.inner().find_events(&query)
     }
 
     async fn accept(&self, accepts: Vec<Accept>) -> Result<Vec<Accepted>, StoreError> {
         let mut inner = self.inner();
-        let (accepted, fx) = inner.write(|tx, fx| {
+        let (accepted, mut fx) = inner.write(|tx, fx| {
             accepts.iter().map(|a| admit::accept(tx, fx, a)).collect::<Result<Vec<_>, _>>()
         })?;
-        inner.state.absorb(&fx);
+        inner.state.absorb(&mut fx);
         Ok(accepted)
     }
 
     async fn start(&self, events: &[EventId], run: NewRun) -> Result<(), StoreError> {
         let mut inner = self.inner();
-        let ((), fx) = inner.write(|tx, fx| admit::start(tx, fx, events, &run))?;
-        inner.state.absorb(&fx);
+        let ((), mut fx) = inner.write(|tx, fx| admit::start(tx, fx, events, &run))?;
+        inner.state.absorb(&mut fx);
         Ok(())
     }
 
@@ -201,11 +203,11 @@ impl Store for Memory {
         if !inner.state.claims.holds(claim) {
             return Err(StoreError::Fenced);
         }
-        let ((), fx) = inner.write(|tx, fx| apply::commit(tx, fx, &claim.run, &commit))?;
+        let ((), mut fx) = inner.write(|tx, fx| apply::commit(tx, fx, &claim.run, &commit))?;
         if matches!(commit.then, Then::Release(_)) {
             inner.state.end(claim);
         }
-        inner.state.absorb(&fx);
+        inner.state.absorb(&mut fx);
         Ok(())
     }
 

@@ -13,6 +13,7 @@ mod apply;
 pub mod claims;
 #[cfg(test)]
 mod conformance;
+mod counts;
 pub mod find;
 mod lanes;
 mod listen;
@@ -121,6 +122,18 @@ pub enum Why {
     Batched,
     /// Another run is not over.
     Singleton,
+}
+
+impl Why {
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RateLimit => "rate_limit",
+            Self::Debounced => "debounced",
+            Self::Batched => "batched",
+            Self::Singleton => "singleton",
+        }
+    }
 }
 
 /// The right to write one run's journal, until it is released or somebody else
@@ -243,6 +256,9 @@ pub enum StoreError {
     /// There is no such thing.
     #[error("not found")]
     NotFound,
+    /// A cursor that no page gave.
+    #[error("the cursor is none that a page gave")]
+    BadCursor,
     /// What is stored cannot be read: an operator has to look.
     #[error("the store holds what this version cannot read: {0}")]
     Corrupt(String),
@@ -355,6 +371,11 @@ pub trait Store: Send + Sync {
 
     /// Where this store tells what has become durable.
     fn pulse(&self) -> &Pulse;
+
+    /// Writes that wait for their transaction now.
+    fn waiting(&self) -> usize {
+        0
+    }
 
     /// Stores events and their runs: all of them, or none. An event whose sender id
     /// is known ([`pawl_engine::limits::SENDER_ID_KEPT`]) is a duplicate and stores

@@ -2,13 +2,17 @@
 //! next alarm rings. Lost with the process, which is right: so are the claims.
 
 use super::claims::Claims;
+use super::counts::Counts;
 use super::lanes::{Lanes, Queue};
+use super::records::GateState;
 use super::tx::{Effects, Place};
 use super::{Ask, Claim, StoreError};
+use crate::pulse::{Fact, Pulse};
 use pawl_engine::flow::Lane;
 use pawl_engine::trigger::patterns;
 use pawl_engine::{FunctionId, RunId, Timestamp};
-use std::collections::{BTreeMap, HashSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Names and patterns that are remembered as watched; with more of them every event is
@@ -26,6 +30,9 @@ pub(super) struct State {
     /// Names and patterns for which somebody may watch. It only grows, also in a
     /// transaction that is undone: a name too many costs a look, one too few an event.
     watched: Watched,
+    /// Of the transaction under way.
+    counts: RefCell<Counts>,
+    pulse: Pulse,
 }
 
 impl State {
@@ -34,8 +41,9 @@ impl State {
         paused: impl IntoIterator<Item = FunctionId>,
         alarm: Option<Timestamp>,
         watched: Watched,
+        pulse: Pulse,
     ) -> Self {
-        let mut state = Self { alarm, watched, ..Self::default() };
+        let mut state = Self { alarm, watched, pulse, ..Self::default() };
         paused.into_iter().for_each(|function| state.lanes.pause(&function));
         state
     }
@@ -45,8 +53,18 @@ impl State {
         self.watched.clone()
     }
 
+    /// Facts that become true with the transaction under way are counted in it.
+    pub(super) fn count(&self, facts: &[Fact]) {
+        self.counts.borrow_mut().add_all(facts);
+    }
+
+    /// What was counted since the last time.
+    pub(super) fn take_counts(&self) -> Counts {
+        self.counts.take()
+    }
+
     /// A transaction is durable.
-    pub(super) fn absorb(&mut self, effects: &Effects) {
+    pub(super) fn absorb(&mut self, effects: &mut Effects) {
         for run in &effects.revoked {
             if let Some(lane) = self.claims.revoke(run) {
                 self.lanes.has_left(&lane);
@@ -58,6 +76,7 @@ impl State {
         }
         effects.places.iter().for_each(|place| self.lanes.see(place));
         self.alarm = self.alarm.into_iter().chain(effects.alarm).min();
+        effects.facts.drain(..).for_each(|fact| self.pulse.tell(fact));
     }
 
     /// A claim ends.
@@ -135,6 +154,16 @@ impl State {
     /// The function's runs are claimed again.
     pub(super) fn resume(&mut self, function: &FunctionId) {
         self.lanes.resume(function);
+    }
+
+    /// All runs that are held, and their functions.
+    pub(super) fn held_by_function(&self) -> HashMap<RunId, FunctionId> {
+        self.claims.held().map(|(run, lane)| (run.clone(), lane.function.clone())).collect()
+    }
+
+    /// The gates that runs of the function hold or wait at.
+    pub(super) fn gates(&self, function: &FunctionId) -> Vec<GateState> {
+        self.lanes.gates(function, &self.claims)
     }
 
     /// The earliest time after `now` at which a gate opens.

@@ -2,10 +2,11 @@
 //! (`admit`, `apply`, `listen`) are written once over them, for every store.
 
 use super::{NewRun, Skip, StoreError};
+use crate::pulse::Fact;
 use pawl_engine::event::Event;
 use pawl_engine::flow::Watch;
 use pawl_engine::index::Index;
-use pawl_engine::{DeploymentId, Entry, EventId, FunctionId, Mail, RunId, StepKey, Timestamp};
+use pawl_engine::{DeploymentId, Entry, EventId, FunctionId, Line, Mail, RunId, StepKey, Timestamp};
 
 /// What else is stored of a run, as bits: nothing is looked for that is not there.
 pub(super) mod extras {
@@ -145,6 +146,8 @@ pub(super) struct Effects {
     pub(super) settled: Option<RunId>,
     /// The earliest alarm among the new ones.
     pub(super) alarm: Option<Timestamp>,
+    /// What is true from then on, in its order.
+    pub(super) facts: Vec<Fact>,
 }
 
 impl Effects {
@@ -201,6 +204,8 @@ pub(super) trait Tx {
     fn put_in_batch(&mut self, run: &RunId, n: u32, event: &EventId) -> Result<(), StoreError>;
     /// Appends to a journal; a taken number is a conflict.
     fn append(&mut self, run: &RunId, seq: u32, entry: &Entry) -> Result<(), StoreError>;
+    /// Keeps lines of a run's function behind those that are kept.
+    fn put_lines(&mut self, run: &RunId, lines: &[Line]) -> Result<(), StoreError>;
     /// Whether anything is recorded of the run.
     fn has_journal(&self, run: &RunId) -> Result<bool, StoreError>;
     /// Writes a run's columns, and gives the run.

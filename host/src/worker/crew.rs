@@ -106,7 +106,9 @@ impl Crew {
         session.replay.take_off(attempt.clone());
         let (crew, fetch) = (self.clone(), fetch.clone());
         self.spawn(attempt.step.clone(), async move {
-            let result = crew.run.guest.fetch(&fetch, attempt.timeout).await;
+            let trace = crew.run.trace();
+            let trace = trace.from(trace.attempt(&attempt.step, attempt.number));
+            let result = crew.run.guest.fetch(&fetch, attempt.timeout, trace).await;
             drop(room);
             crew.settle(&attempt, result).await;
         });

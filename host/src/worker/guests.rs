@@ -5,6 +5,7 @@ use crate::runtime::{Ending, Grant, Input, Plugin, Runtime, Steps, Stop};
 use crate::store::StoreError;
 use async_trait::async_trait;
 use pawl_engine::replay::Fetch;
+use pawl_engine::trace::TraceParent;
 use pawl_engine::{DeploymentId, Failure, FunctionId, Manifest, Payload, Span};
 use std::sync::Arc;
 
@@ -27,8 +28,8 @@ pub trait Guest: Send + Sync {
     fn manifest(&self) -> Option<&Manifest>;
     /// One pass of a run, in an instance of its own.
     async fn pass(&self, input: &Input, steps: Box<dyn Steps>) -> Ending;
-    /// Makes a request for it.
-    async fn fetch(&self, fetch: &Fetch, timeout: Span) -> Result<Payload, Failure>;
+    /// Makes a request for it, as part of this trace.
+    async fn fetch(&self, fetch: &Fetch, timeout: Span, trace: TraceParent) -> Result<Payload, Failure>;
 }
 
 /// The sandbox.
@@ -79,8 +80,8 @@ impl Guest for Sandboxed {
         self.runtime.pass(&self.plugin, input, self.grant.clone(), steps).await
     }
 
-    async fn fetch(&self, fetch: &Fetch, timeout: Span) -> Result<Payload, Failure> {
-        self.runtime.fetch(&self.grant, fetch, timeout).await
+    async fn fetch(&self, fetch: &Fetch, timeout: Span, trace: TraceParent) -> Result<Payload, Failure> {
+        self.runtime.fetch(&self.grant, fetch, timeout, trace).await
     }
 }
 
@@ -97,7 +98,7 @@ impl Guest for NoGuest {
         Ending::Broke(self.0.clone())
     }
 
-    async fn fetch(&self, _: &Fetch, _: Span) -> Result<Payload, Failure> {
+    async fn fetch(&self, _: &Fetch, _: Span, _: TraceParent) -> Result<Payload, Failure> {
         Err(self.0.clone())
     }
 }

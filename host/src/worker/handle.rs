@@ -5,7 +5,8 @@
 //! settles first is answered first, now as in every replay.
 
 use super::crew::Crew;
-use super::session::{Said, Session, kv, log};
+use super::lines::log;
+use super::session::{Said, Session, kv};
 use crate::runtime::{KvCall, KvReply, Level, Open, Reply, Steps, Stop};
 use async_trait::async_trait;
 use pawl_engine::replay::{Attempt, Cursor, Op, StepCall};
@@ -193,7 +194,7 @@ impl Steps for Handle {
     fn log(&mut self, level: Level, message: &str, fields: &[(String, String)]) {
         let mut cursor = self.cursor.take();
         if cursor.logs_anew() {
-            log(&self.crew.run, cursor.executing(), level, message, fields);
+            log(&self.crew, cursor.executing(), level, message, fields);
         }
         self.cursor.put(cursor);
     }

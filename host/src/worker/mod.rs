@@ -7,6 +7,7 @@
 mod crew;
 mod guests;
 mod handle;
+mod lines;
 mod pass;
 mod session;
 #[cfg(test)]

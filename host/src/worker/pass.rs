@@ -3,15 +3,19 @@
 use super::crew::Crew;
 use super::guests::Guest;
 use super::handle::{Handle, Shelf};
+use super::lines::Lines;
 use super::session::Session;
 use super::{Worker, guests::NoGuest};
 use crate::clock;
 use crate::intake::Over;
 use crate::runtime::{Ending, Input, Stop};
 use crate::store::{Also, Claim, Claimed, Commit, Parent, StoreError, Then};
+use crate::telemetry::one_line;
 use pawl_engine::replay::{self, Cursor, Replay, Rules};
+use pawl_engine::trace::RunTrace;
 use pawl_engine::{
     DeploymentId, Event, Failure, FunctionId, Index, Mail, Manifest, Outcome, Phase, Run, Span, Timestamp,
+    view,
 };
 use std::sync::Arc;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
@@ -30,6 +34,8 @@ pub(super) struct Carried {
     pub(super) finish_within: Option<Span>,
     /// Whether more instances have to pass gates.
     pub(super) is_limited: bool,
+    /// What the function has logged.
+    pub(super) lines: Lines,
     /// Told when a step has settled.
     pub(super) changed: Notify,
 }
@@ -43,6 +49,11 @@ impl Carried {
             events: &self.events,
             parent: self.parent.as_ref(),
         }
+    }
+
+    /// In which trace it is, and what its spans are called.
+    pub(super) fn trace(&self) -> RunTrace {
+        RunTrace::of(&self.claim.run, self.events[0].trace)
     }
 
     /// What an instance gets. The same in every pass: what a function decides by it stays decided.
@@ -75,7 +86,8 @@ pub(super) async fn carry(
     asked_at: Timestamp,
     slot: Option<OwnedSemaphorePermit>,
 ) {
-    let claim = claimed.claim.clone();
+    let (claim, function) = (claimed.claim.clone(), claimed.function.clone());
+    tracing::debug!(run = %claim.run, %function, event = %claimed.events[0].id, entries = claimed.journal.len(), "run claimed");
     let created_at = claimed.created_at;
     let cancel = claimed.mail.iter().find_map(|mail| match mail {
         Mail::Cancel { reason } => Some(reason.clone()),
@@ -96,13 +108,13 @@ pub(super) async fn carry(
     match stop {
         Stop::Parked | Stop::Fenced => {}
         Stop::Unrecorded(why) => {
-            tracing::error!(%run, why, "not recorded: the run is taken up again");
+            tracing::error!(%run, %function, why, "not recorded: the run is taken up again");
             again_later(worker, &claim).await;
         }
         Stop::Failed(failure) | Stop::Diverged(failure) => {
-            tracing::error!(%run, "the run cannot go on, and ends here: {}", failure.message);
+            tracing::error!(%run, %function, "the run cannot go on, and ends here: {}", one_line(&failure.message));
             if let Err(e) = give_up(worker, &claim, failure).await {
-                tracing::error!(%run, error = %e, "nor can its end be recorded");
+                tracing::error!(%run, %function, error = %e, "nor can its end be recorded");
                 again_later(worker, &claim).await;
             }
         }
@@ -112,7 +124,9 @@ pub(super) async fn carry(
 async fn cancelled(worker: &Worker, claimed: &Claimed, reason: &str) -> Stop {
     match worker.intake.end_claimed(claimed, reason).await {
         Ok(()) => {
-            tracing::info!(run = %claimed.claim.run, function = %claimed.function, reason, "run cancelled");
+            let (run, function, event) = (&claimed.claim.run, &claimed.function, &claimed.events[0].id);
+            let took_ms = view::started_at(&claimed.journal).map(|at| (clock::now() - at).as_millis());
+            tracing::info!(%run, %function, %event, took_ms, reason = one_line(reason), "run cancelled");
             Stop::Parked
         }
         Err(StoreError::Fenced) => Stop::Fenced,
@@ -151,6 +165,7 @@ async fn start(worker: &Worker, claimed: Claimed, run: Run, asked_at: Timestamp)
         parent: claimed.parent,
         created_at: claimed.created_at,
         guest,
+        lines: Lines::default(),
         changed: Notify::new(),
     });
     let is_timed = carried.finish_within.is_some();

@@ -2,14 +2,15 @@
 //! answered before what the answer rests on is durable.
 
 use super::pass::Carried;
-use crate::runtime::{KvCall, KvReply, Level, Stop};
+use crate::runtime::{KvCall, KvReply, Stop};
 use crate::store::{Also, Commit, StoreError, Then};
 use crate::telemetry::one_line;
 use crate::{clock, ids};
 use pawl_engine::flow::Watch;
 use pawl_engine::replay::{Answer, Attempt, Cursor, Effect, Refused, Replay, Settled, StepCall};
 use pawl_engine::{
-    Entry, EventId, Failure, FunctionId, Index, Mail, Outcome, Payload, Phase, RunId, StepKey, Timestamp,
+    Entry, EventId, Failure, FunctionId, Index, Mail, NewEvent, Outcome, Payload, Phase, Run, RunId, StepKey,
+    Timestamp,
 };
 use std::sync::Arc;
 
@@ -114,7 +115,14 @@ impl Session {
             }
             return self.flush().await;
         }
-        self.commit(Then::Release(Index::of(self.replay.run()))).await
+        let index = Index::of(self.replay.run());
+        self.commit(Then::Release(index)).await?;
+        if !index.status.is_final() {
+            let (run, function) = (&self.run.claim.run, &self.run.function);
+            let again_in = index.wake_at.map(|at| (at - clock::now()).to_std());
+            tracing::debug!(%run, %function, status = index.status.as_str(), ?again_in, "run parked");
+        }
+        Ok(())
     }
 
     /// Nothing is answered, and nothing written, after something could not be: the fold
@@ -127,8 +135,15 @@ impl Session {
         }
     }
 
+    /// Keeps the lines that wait, if there are any.
+    pub(super) async fn flush_lines(&mut self) -> Result<(), Stop> {
+        // what else is decided goes with its own commit
+        if self.pending.is_empty() && self.also.is_empty() { self.flush().await } else { Ok(()) }
+    }
+
     async fn commit(&mut self, then: Then) -> Result<(), Stop> {
         self.check()?;
+        self.also.lines.extend(self.run.lines.take());
         if then == Then::Keep && self.pending.is_empty() && self.also.is_empty() {
             return Ok(());
         }
@@ -205,6 +220,7 @@ impl Session {
 
     fn take(&mut self, effect: Effect, now: Timestamp) {
         let run = &self.run;
+        let trace = run.trace();
         match effect {
             Effect::Watch { step, event, filter, until } => {
                 let watch = Watch::new(event.into(), filter, &run.events[0], until);
@@ -213,7 +229,8 @@ impl Session {
             Effect::Invoke { step, run: child, event, call } => {
                 let parent = crate::store::Parent { run: run.claim.run.clone(), step };
                 let step = parent.step.clone();
-                match run.worker.intake.invocation(event, child, call, parent, now) {
+                let trace = trace.from(trace.step(&step));
+                match run.worker.intake.invocation(event, child, call, parent, trace, now) {
                     Some(accept) => self.also.accepts.push(accept),
                     // it has gone since it was looked for: the step hears of it by mail
                     None => {
@@ -223,9 +240,10 @@ impl Session {
                     }
                 }
             }
-            Effect::Send(events) => {
-                let accept = |(id, event): (EventId, pawl_engine::NewEvent)| {
-                    run.worker.intake.plan(event.accept(id, now), now)
+            Effect::Send { step, events } => {
+                let trace = Some(trace.from(trace.step(&step)));
+                let accept = |(id, event): (EventId, NewEvent)| {
+                    run.worker.intake.plan(NewEvent { trace, ..event }.accept(id, now), now)
                 };
                 self.also.accepts.extend(events.into_iter().map(accept));
             }
@@ -276,7 +294,11 @@ impl Session {
             self.main_executes = false;
         }
         let done = match settled {
-            Settled::Completed => self.flush().await.map(|()| None),
+            Settled::Completed => self.flush().await.map(|()| {
+                let (run, function) = (&self.run.claim.run, &self.run.function);
+                tracing::debug!(%run, %function, %step, "step completed");
+                None
+            }),
             Settled::Failed(failure) => self.flush().await.map(|()| Some(failure)),
             Settled::Again if is_main => self.leave().await.and(Err(Stop::Parked)),
             Settled::Again => self.flush().await.and(Err(Stop::Parked)),
@@ -328,38 +350,19 @@ impl Session {
 
     fn tell(&self, why: &str) {
         let (run, function, steps) = (&self.run.claim.run, &self.run.function, self.replay.run().steps.len());
+        let event = &self.run.events[0].id;
+        let Run { started_at, last_at, .. } = *self.replay.run();
+        let took_ms = started_at.map(|started_at| (last_at - started_at).as_millis());
         match &self.replay.run().phase {
             Phase::Finished(Outcome::Failed(f)) => {
-                tracing::error!(%run, %function, steps, name = f.name, "run failed: {}", one_line(&f.message));
+                tracing::error!(%run, %function, %event, steps, took_ms, name = f.name, "run failed: {}", one_line(&f.message));
             }
-            Phase::Finished(_) => tracing::info!(%run, %function, steps, "run completed"),
+            Phase::Finished(_) => tracing::info!(%run, %function, %event, steps, took_ms, "run completed"),
             Phase::Sleeping { until } => {
                 tracing::warn!(%run, %function, tries = self.replay.run().tries, again_in = ?(*until - clock::now()).to_std(), "function failed outside of its steps: {why}");
             }
             Phase::Queued | Phase::Running | Phase::Paused { .. } => {}
         }
-    }
-}
-
-/// A line of the function's, with the run and the step that it belongs to.
-pub(super) fn log(
-    run: &Carried,
-    step: Option<&StepKey>,
-    level: Level,
-    message: &str,
-    fields: &[(String, String)],
-) {
-    let (run, function) = (&run.claim.run, &run.function);
-    let step = step.map(ToString::to_string);
-    let step = step.as_deref().unwrap_or_default();
-    let fields = fields.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ");
-    let (fields, message) = (one_line(&fields), one_line(message));
-    match level {
-        Level::Trace => tracing::trace!(target: "guest", %run, %function, step, fields, "{message}"),
-        Level::Debug => tracing::debug!(target: "guest", %run, %function, step, fields, "{message}"),
-        Level::Info => tracing::info!(target: "guest", %run, %function, step, fields, "{message}"),
-        Level::Warn => tracing::warn!(target: "guest", %run, %function, step, fields, "{message}"),
-        Level::Error => tracing::error!(target: "guest", %run, %function, step, fields, "{message}"),
     }
 }
 

@@ -141,6 +141,7 @@ fn accept() -> Accept {
         at: T,
         version: None,
         sender: None,
+        trace: None,
         received_at: T,
     };
     let run = NewRun {

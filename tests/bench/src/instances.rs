@@ -75,6 +75,7 @@ pub(crate) fn input_of(function: &str, data: serde_json::Value) -> Input {
         at,
         version: None,
         sender: None,
+        trace: None,
         received_at: at,
     };
     Input {

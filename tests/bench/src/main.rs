@@ -9,6 +9,7 @@ mod clock;
 mod crashes;
 mod figures;
 mod growth;
+mod history;
 mod instances;
 mod languages;
 mod load;
@@ -20,7 +21,8 @@ use anyhow::Context;
 use figures::Figure;
 use pawl_tests::paths;
 
-const SECTIONS: [&str; 7] = ["webhooks", "steps", "instances", "languages", "sleepers", "growth", "crashes"];
+const SECTIONS: [&str; 8] =
+    ["webhooks", "steps", "instances", "languages", "sleepers", "growth", "history", "crashes"];
 
 /// Where the table goes.
 const BEGIN: &str = "<!-- measured by `cargo xtask bench` -->\n";
@@ -53,6 +55,7 @@ async fn measure(section: &str) -> anyhow::Result<Vec<Figure>> {
         "languages" => languages::measure().await,
         "sleepers" => sleepers::measure().await,
         "growth" => growth::measure().await,
+        "history" => history::measure().await,
         _ => crashes::measure().await,
     }
 }

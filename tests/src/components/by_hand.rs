@@ -94,19 +94,25 @@ fn handling(code: &str) -> String {
 /// Functions with these ids, and nothing else about them but `retries`, each on the
 /// event `test/<id>`. Their runs return `output`.
 fn described(ids: &[&str], retries: Option<u32>, output: &str) -> Data {
+    let on: Vec<_> = ids.iter().map(|id| (*id, format!("test/{id}"))).collect();
+    described_on(&on, retries, output)
+}
+
+/// The same, each with the event that starts it.
+fn described_on(ids: &[(&str, String)], retries: Option<u32>, output: &str) -> Data {
     let mut data = Data::default();
     // the list at 1024: where it lies, and how long it is
     let list = 4096;
     data.words(1024, &[list, u32::try_from(ids.len()).expect("few")]);
     let mut free = 16_384;
-    for (n, id) in (0..).zip(ids) {
-        let (at, event) = (list + n * CONFIG, format!("test/{id}"));
+    for (n, (id, event)) in (0..).zip(ids) {
+        let at = list + n * CONFIG;
         let (id_at, event_at, trigger_at) = (free, free + 1_024, free + 4_096);
         free += 8_192;
         data.text(id_at, id);
-        data.text(event_at, &event);
+        data.text(event_at, event);
         // a trigger: by an event, padding, its name, no filter
-        data.words(trigger_at, &[0, 0, event_at, length(&event), 0, 0, 0, 0]);
+        data.words(trigger_at, &[0, 0, event_at, length(event), 0, 0, 0, 0]);
         // no name, no app, no flow control: zero is no option
         data.words(at, &[id_at, length(id)]);
         data.words(at + 32, &[trigger_at, 1]);
@@ -134,6 +140,13 @@ pub fn doing(id: &str, code: &str) -> Vec<u8> {
     let (segments, handle) = (data.0, handling(code));
     // room for some ten thousand requests
     plugin(&format!(r#"{segments} (func (export "DESCRIBE") (result i32) (i32.const 1024)) {handle}"#), 100)
+}
+
+/// A plugin with one function without retries, which this event starts, and whose runs trap.
+pub fn trapping_on(id: &str, event: &str) -> Vec<u8> {
+    let (segments, handle) =
+        (described_on(&[(id, event.to_owned())], Some(0), "null").0, handling("(unreachable)"));
+    plugin(&format!(r#"{segments} (func (export "DESCRIBE") (result i32) (i32.const 1024)) {handle}"#), 2)
 }
 
 /// A plugin with this code for `describe`, which has to leave a pointer.

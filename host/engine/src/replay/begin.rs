@@ -171,6 +171,9 @@ fn send(step: StepKey, events: &[NewEvent], world: &mut dyn World, now: Timestam
     let events: Vec<_> = events.iter().map(|event| (world.event_id(now), event.clone())).collect();
     let ids: Vec<_> = events.iter().map(|(id, _)| id.as_str()).collect();
     let output = Payload::from_value(&serde_json::json!(ids));
-    let sent = Entry::StepCompleted { step, op: Kind::Send, attempt: 0, started_at: now, at: now, output };
-    (sent, Some(Effect::Send(events)))
+    let effect = Effect::Send { step: step.clone(), events };
+    (
+        Entry::StepCompleted { step, op: Kind::Send, attempt: 0, started_at: now, at: now, output },
+        Some(effect),
+    )
 }

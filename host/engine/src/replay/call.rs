@@ -184,8 +184,13 @@ pub enum Effect {
         /// what is called, with what
         call: Invocation,
     },
-    /// These events are accepted.
-    Send(Vec<(EventId, NewEvent)>),
+    /// Events are accepted.
+    Send {
+        /// the step that sends them
+        step: StepKey,
+        /// with their ids
+        events: Vec<(EventId, NewEvent)>,
+    },
 }
 
 /// How an attempt's end continues.

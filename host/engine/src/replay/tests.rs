@@ -159,6 +159,7 @@ fn send(id: &str, names: &[&str]) -> StepCall {
         at: None,
         version: None,
         sender: None,
+        trace: None,
     };
     call(id, Op::Send(names.iter().map(event).collect()))
 }

@@ -4,6 +4,7 @@ use super::*;
 use pawl_engine::event::SenderId;
 use pawl_engine::expr::{Expr, Scope};
 use pawl_engine::flow::{Check, Gate, GateRule, Gather, Lane, Rate, SingletonMode};
+use pawl_engine::trace::TraceParent;
 use pawl_engine::{Failure, Outcome, Payload, Span, StepKey, limits};
 
 /// The cases of a file.
@@ -16,10 +17,15 @@ macro_rules! cases {
 }
 
 mod commits;
+pub(super) mod find;
 pub(super) mod gates;
 mod mail;
+mod records;
 mod runs;
 mod terms;
+
+/// The trace that events come with.
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 /// The time at which a case begins.
 const T: i64 = 1_800_000_000_000;
@@ -81,6 +87,7 @@ impl Host {
             at: at(ms),
             version: Some("v1".into()),
             sender: None,
+            trace: TraceParent::parse(TRACE),
             received_at: at(ms),
         }
     }
@@ -240,4 +247,6 @@ pub(super) async fn check_all(make: impl AsyncFn() -> Box<dyn Store>) {
     mail::check(&make).await;
     gates::check(&make).await;
     commits::check(&make).await;
+    records::check(&make).await;
+    find::check(&make).await;
 }

@@ -31,6 +31,7 @@ async fn an_accepted_event_reads_back_as_it_came(mut h: Host) {
         );
         assert_eq!(event.sender.map(|s| s.id).as_deref(), Some("evt_1"));
         assert_eq!((event.version.as_deref(), event.received_at), (Some("v1"), at(0)));
+        assert_eq!(event.trace.map(|trace| trace.to_string()).as_deref(), Some(TRACE));
     }
     assert_eq!(h.store.event("e9").await.expect_err("unknown"), StoreError::NotFound);
     let filter = EventFilter { name: Some("other".into()), limit: 9, ..EventFilter::default() };

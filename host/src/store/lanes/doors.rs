@@ -118,7 +118,8 @@ impl Doors {
         }
     }
 
-    fn lanes_at(&self, key: &Key) -> usize {
+    /// How many lanes wait at the gate under this rule.
+    pub(super) fn lanes_at(&self, key: &Key) -> usize {
         self.doors.get(key).map_or(0, |door| door.lanes)
     }
 

@@ -1,6 +1,8 @@
 //! The model's maps, and how a change to them is undone.
 
+use crate::store::counts::Counts;
 use crate::store::lanes::Queue;
+use crate::store::records::{AlertRecord, Audit, BacklogPoint, Delivery};
 use crate::store::state::State;
 use crate::store::tx::{Alarm, Bell, Hold, Kind, Place, RunNow, Tx, Watching};
 use crate::store::{Deployment, NewRun, Parent, Skip, Source, StoreError};
@@ -8,7 +10,7 @@ use pawl_engine::event::Event;
 use pawl_engine::expr::Expr;
 use pawl_engine::flow::Watch;
 use pawl_engine::index::{Index, Status};
-use pawl_engine::{DeploymentId, Entry, EventId, FunctionId, Mail, RunId, StepKey, Timestamp, limits};
+use pawl_engine::{DeploymentId, Entry, EventId, FunctionId, Line, Mail, RunId, StepKey, Timestamp, limits};
 use std::collections::BTreeMap;
 
 type Map<K, V> = BTreeMap<K, V>;
@@ -32,6 +34,12 @@ pub(super) struct Tables {
     pub(super) deployments: Map<DeploymentId, (Deployment, Vec<u8>)>,
     pub(super) sources: Map<String, Source>,
     pub(super) kv: Map<(String, String), Vec<u8>>,
+    pub(super) lines: Map<(RunId, u32), Line>,
+    pub(super) counts: Counts,
+    pub(super) backlog: Map<(Timestamp, FunctionId), BacklogPoint>,
+    pub(super) deliveries: Map<u64, Delivery>,
+    pub(super) audits: Map<u64, Audit>,
+    pub(super) alert_records: Map<u64, AlertRecord>,
 }
 
 /// A run without its journal.
@@ -239,6 +247,14 @@ impl Tx for Work<'_> {
             return Err(StoreError::Conflict);
         }
         self.set(|t| &mut t.journal, key, Some(entry.clone()));
+        Ok(())
+    }
+
+    fn put_lines(&mut self, run: &RunId, lines: &[Line]) -> Result<(), StoreError> {
+        for line in lines {
+            let n = of_run(&self.tables.lines, run).last().map_or(0, |(_, n)| n + 1);
+            self.set(|t| &mut t.lines, (run.clone(), n), Some(line.clone()));
+        }
         Ok(())
     }
 

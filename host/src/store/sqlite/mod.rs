@@ -4,22 +4,28 @@
 //! go through `writer`; people's queries have connections of their own (`reads`).
 //! A lock file keeps a second host out, which is what lets claims live in memory.
 
+mod find;
+mod prune;
 mod reads;
 mod records;
 mod rows;
 mod schema;
+mod search;
 mod txn;
 mod writer;
 mod writes;
 
+use super::records::Depth;
 use super::state::State;
 use super::tx::Effects;
 use super::*;
 use super::{admit, apply};
 use reads::Readers;
 use rusqlite::{Connection, ErrorCode};
+use search::Indexer;
 use std::fs::{File, TryLockError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 use txn::{Durable, Txn};
 use writer::{Writer, in_savepoint, in_transaction};
@@ -43,9 +49,15 @@ const STATEMENTS: usize = 128;
 
 /// A store in one SQLite file.
 pub struct Sqlite {
+    path: PathBuf,
     writer: Writer,
     readers: Readers,
     pulse: Pulse,
+    /// How far forgetting has come.
+    pruning: Mutex<prune::Progress>,
+    /// Where runs stood a moment ago.
+    depths: Mutex<Option<(Timestamp, Vec<Depth>)>>,
+    indexer: Indexer,
     /// Held for as long as the store lives.
     _lock: File,
 }
@@ -75,8 +87,20 @@ impl Sqlite {
         let path = folder.join("pawl.db");
         let mut db = connect(&path)?;
         schema::migrate(&mut db)?;
-        let writer = Writer::start(db)?;
-        Ok(Self { writer, readers: Readers::open(&path)?, pulse: Pulse::default(), _lock: lock })
+        let pulse = Pulse::default();
+        let writer = Writer::start(db, pulse.clone())?;
+        let readers = Readers::open(&path)?;
+        let indexer = Indexer::start(&path)?;
+        Ok(Self {
+            path,
+            writer,
+            readers,
+            pulse,
+            indexer,
+            pruning: Mutex::default(),
+            depths: Mutex::default(),
+            _lock: lock,
+        })
     }
 
     /// The runs that could be read. An unreadable one must not keep the others waiting:
@@ -115,6 +139,16 @@ impl Sqlite {
             }
         }
         loaded
+    }
+
+    /// Bytes of the database's files.
+    fn files(&self) -> u64 {
+        let size = |end: &str| {
+            let mut path = self.path.clone().into_os_string();
+            path.push(end);
+            std::fs::metadata(path).map_or(0, |file| file.len())
+        };
+        ["", "-wal", "-shm"].map(size).into_iter().sum()
     }
 
     async fn held(&self) -> Result<Vec<RunId>, StoreError> {
@@ -172,40 +206,50 @@ impl Store for Sqlite {
         &self.pulse
     }
 
-    async fn find_runs(&self, query: find::RunQuery) -> Result<find::Page<RunRow>, StoreError> {
-        let before = query.cursor.map(RunId::new);
-        let filter = RunFilter {
-            status: query.status,
-            function: query.function,
-            before,
-            limit: query.limit,
-            ..RunFilter::default()
-        };
-        Ok(find::Page::last(self.runs(filter).await?))
+    fn waiting(&self) -> usize {
+        self.writer.waiting()
     }
 
-    async fn find_events(&self, query: find::EventQuery) -> Result<find::Page<Event>, StoreError> {
-        let filter =
-            EventFilter { name: query.name, before: query.cursor.map(EventId::new), limit: query.limit };
-        Ok(find::Page::last(self.events(filter).await?))
+    async fn find_runs(&self, query: RunQuery) -> Result<Page<RunRow>, StoreError> {
+        let index = self.indexer.index();
+        let is_long = query.text.is_some() || query.event_name.is_some();
+        let _turn = if is_long { Some(index.turn().await?) } else { None };
+        let (held, index) = (self.held().await?, index.clone());
+        self.readers.read(move |db| find::runs(db, &index, &query, &held)).await
+    }
+
+    async fn find_events(&self, query: EventQuery) -> Result<Page<Event>, StoreError> {
+        let index = self.indexer.index();
+        let _turn = if query.text.is_some() { Some(index.turn().await?) } else { None };
+        let index = index.clone();
+        self.readers.read(move |db| find::events(db, &index, &query)).await
     }
 
     async fn accept(&self, accepts: Vec<Accept>) -> Result<Vec<Accepted>, StoreError> {
         let work = move |db: &Connection, state: &State| {
-            let (mut tx, mut fx) = (Txn { db, state }, Effects::default());
-            let accepted = accepts.iter().map(|accept| admit::accept(&mut tx, &mut fx, accept));
-            Ok((accepted.collect::<Result<Vec<_>, _>>()?, fx))
+            let mut fx = Effects::default();
+            let accepted = in_savepoint(db, |db| {
+                let mut tx = Txn { db, state };
+                accepts
+                    .iter()
+                    .map(|accept| admit::accept(&mut tx, &mut fx, accept))
+                    .collect::<Result<Vec<_>, _>>()
+            })?;
+            state.count(&fx.facts);
+            Ok((accepted, fx))
         };
-        self.writer.write(work, |(_, fx), state| state.absorb(fx)).await.map(|(accepted, _)| accepted)
+        self.writer.write_one(work, |(_, fx), state| state.absorb(fx)).await.map(|(accepted, _)| accepted)
     }
 
     async fn start(&self, events: &[EventId], run: NewRun) -> Result<(), StoreError> {
         let events = events.to_vec();
         let work = move |db: &Connection, state: &State| {
             let mut fx = Effects::default();
-            admit::start(&mut Txn { db, state }, &mut fx, &events, &run).map(|()| fx)
+            in_savepoint(db, |db| admit::start(&mut Txn { db, state }, &mut fx, &events, &run))?;
+            state.count(&fx.facts);
+            Ok(fx)
         };
-        self.writer.write(work, |fx, state| state.absorb(fx)).await.map(|_| ())
+        self.writer.write_one(work, |fx, state| state.absorb(fx)).await.map(|_| ())
     }
 
     async fn claim(&self, ask: Ask) -> Result<Vec<Claimed>, StoreError> {
@@ -268,9 +312,10 @@ impl Store for Sqlite {
             } else {
                 in_savepoint(db, go)?;
             }
+            state.count(&fx.facts);
             Ok(fx)
         };
-        let after = move |fx: &Effects, state: &mut State| {
+        let after = move |fx: &mut Effects, state: &mut State| {
             if matches!(then, Then::Release(_)) {
                 state.end(&held);
             }
@@ -421,7 +466,7 @@ fn ring(db: &Connection, state: &mut State, now: Timestamp) -> Result<(), StoreE
     loop {
         let mut fx = Effects::default();
         let is_done = in_transaction(db, |db| apply::ring(&mut Txn { db, state }, &mut fx, now))?;
-        state.absorb(&fx);
+        state.absorb(&mut fx);
         if is_done {
             state.set_alarm(reads::first_alarm(db)?);
             return Ok(());

@@ -2,6 +2,7 @@
 //! writer nor make it wait.
 
 use super::{error, rows};
+use crate::pulse::Pulse;
 use crate::store::state::{State, Watched};
 use crate::store::tx::extras;
 use crate::store::{Claim, Claimed, Deployment, EventFilter, RunFilter, RunRow, Skip, Source, StoreError};
@@ -59,12 +60,11 @@ impl Readers {
 pub(super) fn runs(db: &Connection, filter: &RunFilter, held: &[RunId]) -> Result<Vec<RunRow>, StoreError> {
     let held: Vec<&str> = held.iter().map(RunId::as_str).collect();
     let held = serde_json::to_string(&held).unwrap_or_else(|_| "[]".into());
-    let (sql, plain_status) = runs_sql(filter);
+    let sql = runs_sql(filter);
     let found = rows::all(
         db,
         &sql,
         rusqlite::named_params! {
-            ":status": plain_status.map(Status::as_str),
             ":function": filter.function.as_ref().map(|f| f.as_str()),
             ":event": filter.event.as_ref().map(|e| e.as_str()),
             ":before": filter.before.as_ref().map(|r| r.as_str()),
@@ -83,28 +83,31 @@ const OF_EVENT: &str = "r.id IN (SELECT id FROM runs WHERE event = :event \
 
 /// The query of a filter. Conditions are left out rather than made optional, so that
 /// each filter gets the index that is made for it.
-pub(super) fn runs_sql(filter: &RunFilter) -> (String, Option<Status>) {
-    let mut wanted = vec!["(:held IS NOT NULL)", "(:status IS NULL OR :status IS NOT NULL)"];
-    let mut plain = filter.status;
+pub(super) fn runs_sql(filter: &RunFilter) -> String {
+    let mut wanted = vec!["(:held IS NOT NULL)"];
+    let status;
     match filter.status {
         // a run is running while it is claimed, which the database does not know
         Some(Status::Running) => {
             wanted.push("(r.id IN (SELECT value FROM json_each(:held)))");
-            plain = None;
         }
-        Some(_) => wanted.push("r.status = :status AND r.id NOT IN (SELECT value FROM json_each(:held))"),
+        Some(other) => {
+            // in the words of the partial index
+            let indexed = if other == Status::Completed { "" } else { " AND r.status <> 'Completed'" };
+            status = format!("r.status = '{}'{indexed}", other.as_str());
+            wanted.extend([status.as_str(), "r.id NOT IN (SELECT value FROM json_each(:held))"]);
+        }
         None => {}
     }
     wanted.push(if filter.function.is_some() { "r.function = :function" } else { "(:function IS NULL)" });
     wanted.push(if filter.event.is_some() { OF_EVENT } else { "(:event IS NULL)" });
     wanted.push(if filter.before.is_some() { "r.id < :before" } else { "(:before IS NULL)" });
     wanted.push(if filter.since.is_some() { "r.id >= :since" } else { "(:since IS NULL)" });
-    let sql = format!(
+    format!(
         "SELECT {} FROM runs r JOIN events e ON e.id = r.event WHERE {} ORDER BY r.id DESC LIMIT :limit",
         rows::RUN,
         wanted.join(" AND ")
-    );
-    (sql, plain)
+    )
 }
 
 fn with_last_entry(db: &Connection, mut run: RunRow) -> Result<RunRow, StoreError> {
@@ -180,10 +183,10 @@ pub(super) const WATCHED: &str = "WITH RECURSIVE n (name) AS (SELECT min(name) F
      SELECT name FROM n WHERE name IS NOT NULL";
 
 /// What the writer has to know when it starts.
-pub(super) fn state(db: &Connection) -> Result<State, StoreError> {
+pub(super) fn state(db: &Connection, pulse: Pulse) -> Result<State, StoreError> {
     let paused = paused(db)?.into_iter().map(|(function, _)| function);
     let watched = rows::all(db, WATCHED, [], |row| row.get(0).map_err(error))?;
-    Ok(State::new(paused, first_alarm(db)?, Watched::of(watched)))
+    Ok(State::new(paused, first_alarm(db)?, Watched::of(watched), pulse))
 }
 
 /// The earliest alarm.

@@ -4,6 +4,7 @@ use super::error;
 use crate::store::{Deployment, Parent, RunRow, Skip, StoreError, Why};
 use pawl_engine::event::{Event, SenderId};
 use pawl_engine::index::{Index, Status};
+use pawl_engine::trace::TraceParent;
 use pawl_engine::{DeploymentId, Entry, EventId, FunctionId, Mail, Payload, RunId, StepKey, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeSet;
@@ -11,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// The columns of [`event`], in its order.
 pub(super) const EVENT: &str =
-    "e.id, e.name, e.data, e.user, e.at, e.version, e.source, e.sender_id, e.received_at";
+    "e.id, e.name, e.data, e.user, e.at, e.version, e.source, e.sender_id, e.received_at, e.trace";
 
 /// The columns of [`run`], in its order.
 pub(super) const RUN: &str = "r.id, r.function, r.deployment, r.event, e.name, r.created_at, r.status, \
@@ -65,6 +66,8 @@ pub(super) fn event(row: &Row<'_>) -> Result<Event, StoreError> {
         version: get(5)?,
         sender,
         received_at: at(row.get(8).map_err(error)?),
+        // one that cannot be read is no reason to lose an event
+        trace: get(9)?.and_then(|text| TraceParent::parse(&text)),
     })
 }
 
@@ -107,16 +110,6 @@ pub(super) fn deployment(row: &Row<'_>) -> Result<Deployment, StoreError> {
     })
 }
 
-/// As it is stored.
-pub(super) fn why_text(why: Why) -> &'static str {
-    match why {
-        Why::RateLimit => "rate_limit",
-        Why::Debounced => "debounced",
-        Why::Batched => "batched",
-        Why::Singleton => "singleton",
-    }
-}
-
 /// From `function, why, run, at`.
 pub(super) fn skip(row: &Row<'_>) -> Result<Skip, StoreError> {
     let text = |n: usize| row.get::<_, String>(n).map_err(error);
@@ -126,7 +119,7 @@ pub(super) fn skip(row: &Row<'_>) -> Result<Skip, StoreError> {
         function: FunctionId::new(text(0)?),
         why: all
             .into_iter()
-            .find(|known| why_text(*known) == why)
+            .find(|known| known.as_str() == why)
             .ok_or_else(|| StoreError::Corrupt(format!("reason {why}")))?,
         run: row.get::<_, Option<String>>(2).map_err(error)?.map(RunId::new),
         at: at(row.get(3).map_err(error)?),
@@ -154,7 +147,7 @@ pub(super) fn first<T>(
     db: &Connection,
     sql: &str,
     params: impl rusqlite::Params,
-    of: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+    of: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
 ) -> Result<Option<T>, StoreError> {
     let mut statement = db.prepare_cached(sql).map_err(error)?;
     statement.query_row(params, |row| Ok(of(row))).optional().map_err(error)?.transpose()
@@ -190,8 +183,8 @@ fn entry(row: &Row<'_>) -> Result<Entry, StoreError> {
 
 /// Stores an event.
 pub(super) fn insert_event(db: &Connection, event: &Event) -> Result<(), StoreError> {
-    let sql = "INSERT INTO events (id, name, data, user, at, version, source, sender_id, received_at) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    let sql = "INSERT INTO events (id, name, data, user, at, version, source, sender_id, received_at, \
+               trace) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     db.prepare_cached(sql)
         .and_then(|mut s| {
             s.execute(params![
@@ -204,6 +197,7 @@ pub(super) fn insert_event(db: &Connection, event: &Event) -> Result<(), StoreEr
                 event.sender.as_ref().map(|s| s.source),
                 event.sender.as_ref().map(|s| s.id.as_str()),
                 event.received_at.as_millis(),
+                event.trace.map(|trace| trace.to_string()),
             ])
         })
         .map(|_| ())

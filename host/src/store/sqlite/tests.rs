@@ -3,7 +3,9 @@
 use super::*;
 use crate::store::conformance;
 
+mod finding;
 mod restart;
+mod searching;
 mod size;
 mod trial;
 
@@ -49,6 +51,7 @@ fn accept(n: u32) -> Accept {
         at,
         version: None,
         sender: None,
+        trace: None,
         received_at: at,
     };
     Accept { event, runs: Vec::new(), keep: Keep::Always }
@@ -150,7 +153,7 @@ fn every_hot_query_goes_by_its_index() {
         RunFilter { function: Some(FunctionId::new("f")), ..RunFilter::default() },
         RunFilter { event: Some(EventId::new("e")), ..RunFilter::default() },
     ] {
-        let (sql, _) = reads::runs_sql(&filter);
+        let sql = reads::runs_sql(&filter);
         let plan = plan(&db, &sql);
         // few runs execute at once, and few belong to one event: those may be sorted
         let is_small = filter.event.is_some() || filter.status == Some(Status::Running);

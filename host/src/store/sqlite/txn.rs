@@ -10,8 +10,11 @@ use pawl_engine::event::Event;
 use pawl_engine::expr::Expr;
 use pawl_engine::flow::Watch;
 use pawl_engine::index::{Index, Status};
-use pawl_engine::{DeploymentId, Entry, EventId, FunctionId, Mail, RunId, StepKey, Timestamp, limits};
+use pawl_engine::{DeploymentId, Entry, EventId, FunctionId, Line, Mail, RunId, StepKey, Timestamp, limits};
 use rusqlite::{Connection, Row, params};
+
+/// The number of the last line that is kept of a run, whatever the number of its claims.
+const LINES_OF_RUN: i64 = 5 * limits::LINES as i64 - 1;
 
 /// Alarms that ring in one transaction.
 const ALARMS: usize = 500;
@@ -150,7 +153,7 @@ impl Tx for Txn<'_> {
     fn put_skip(&mut self, event: &EventId, skip: &Skip) -> Result<(), StoreError> {
         let sql = "INSERT OR REPLACE INTO skips (event, function, why, run, at) VALUES (?1, ?2, ?3, ?4, ?5)";
         let run = skip.run.as_ref().map(|run| run.as_str());
-        let why = rows::why_text(skip.why);
+        let why = skip.why.as_str();
         self.do_it(sql, params![event.as_str(), skip.function.as_str(), why, run, skip.at.as_millis()])
     }
 
@@ -205,6 +208,16 @@ impl Tx for Txn<'_> {
     fn append(&mut self, run: &RunId, seq: u32, entry: &Entry) -> Result<(), StoreError> {
         let sql = "INSERT INTO journal (run, seq, entry) VALUES (?1, ?2, ?3)";
         self.do_it(sql, params![run.as_str(), seq, entry.to_json()])
+    }
+
+    fn put_lines(&mut self, run: &RunId, lines: &[Line]) -> Result<(), StoreError> {
+        let sql = "INSERT INTO lines (run, n, line) \
+                   SELECT ?1, 1 + coalesce(max(n), -1), ?2 FROM lines WHERE run = ?1 \
+                   HAVING coalesce(max(n), -1) < ?3";
+        lines.iter().try_for_each(|line| {
+            let text = serde_json::to_string(line).map_err(|e| StoreError::Corrupt(e.to_string()))?;
+            self.do_it(sql, params![run.as_str(), text, LINES_OF_RUN])
+        })
     }
 
     fn has_journal(&self, run: &RunId) -> Result<bool, StoreError> {

@@ -5,6 +5,7 @@
 //! Claims are answered between transactions, so that they only see what is durable.
 
 use super::error;
+use crate::pulse::Pulse;
 use crate::store::StoreError;
 use crate::store::state::{State, Watched};
 use rusqlite::Connection;
@@ -41,14 +42,14 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread on this connection.
-    pub(super) fn start(db: Connection) -> Result<Self, StoreError> {
-        let state = super::reads::state(&db)?;
+    /// Starts the thread on this connection; what becomes durable is told to `pulse`.
+    pub(super) fn start(db: Connection, pulse: Pulse) -> Result<Self, StoreError> {
+        let state = super::reads::state(&db, pulse.clone())?;
         let watched = state.watched();
         let (jobs, waiting) = mpsc::channel(QUEUE);
         std::thread::Builder::new()
             .name("pawl-writer".into())
-            .spawn(move || write_all(&db, state, waiting))
+            .spawn(move || write_all(&db, &pulse, state, waiting))
             .map_err(|e| StoreError::Unavailable(e.to_string()))?;
         Ok(Self { jobs, watched })
     }
@@ -58,7 +59,7 @@ impl Writer {
     pub(super) async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection, &State) -> Result<T, StoreError> + Send + 'static,
-        after: impl FnOnce(&T, &mut State) + Send + 'static,
+        after: impl FnOnce(&mut T, &mut State) + Send + 'static,
     ) -> Result<T, StoreError> {
         self.write_one(|db, state| in_savepoint(db, |db| work(db, state)), after).await
     }
@@ -67,20 +68,25 @@ impl Writer {
     pub(super) async fn write_one<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection, &State) -> Result<T, StoreError> + Send + 'static,
-        after: impl FnOnce(&T, &mut State) + Send + 'static,
+        after: impl FnOnce(&mut T, &mut State) + Send + 'static,
     ) -> Result<T, StoreError> {
         let (tell, told) = oneshot::channel();
         let job = Job::Write(Box::new(move |db, state| {
             let done = db.and_then(|db| work(still_open(db)?, state));
             Box::new(move |fate, state: &mut State| {
-                let result = fate.and(done);
-                if let Ok(value) = &result {
+                let mut result = fate.and(done);
+                if let Ok(value) = &mut result {
                     after(value, state);
                 }
                 let _gone = tell.send(result);
             })
         }));
         self.submit(job, told).await
+    }
+
+    /// Writes that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.jobs.max_capacity() - self.jobs.capacity()
     }
 
     /// Does `work` between transactions: it sees what is durable and may change what
@@ -107,7 +113,7 @@ impl Writer {
     }
 }
 
-fn write_all(db: &Connection, mut state: State, mut waiting: mpsc::Receiver<Job>) {
+fn write_all(db: &Connection, pulse: &Pulse, mut state: State, mut waiting: mpsc::Receiver<Job>) {
     while let Some(first) = waiting.blocking_recv() {
         let mut writes = Vec::new();
         let mut between = Vec::new();
@@ -120,19 +126,25 @@ fn write_all(db: &Connection, mut state: State, mut waiting: mpsc::Receiver<Job>
             next = if writes.len() < BATCH { waiting.try_recv().ok() } else { None };
         }
         if !writes.is_empty() {
-            commit_together(db, &mut state, writes);
+            commit_together(db, pulse, &mut state, writes);
         }
         between.into_iter().for_each(|work| work(db, &mut state));
     }
 }
 
-fn commit_together(db: &Connection, state: &mut State, writes: Vec<Write>) {
+fn commit_together(db: &Connection, pulse: &Pulse, state: &mut State, writes: Vec<Write>) {
+    let (committing, all) = (pulse.commits(), writes.len());
     let begun = run(db, "BEGIN IMMEDIATE");
     let in_transaction = |work: Write| work(begun.clone().map(|()| db), state);
     let replies: Vec<Reply> = writes.into_iter().map(in_transaction).collect();
-    let fate = begun.and_then(|()| run(db, "COMMIT"));
+    let counts = state.take_counts();
+    let counted = begun.and_then(|()| super::records::add_counts(still_open(db)?, &counts));
+    let fate = counted.and_then(|()| run(db, "COMMIT"));
+    if fate.is_ok() {
+        committing.is_done(all);
+    }
     if fate.is_err() && !db.is_autocommit() {
-        // the commit failed and left the transaction open: nothing of it may stay
+        // it failed and left the transaction open: nothing of it may stay
         let _undone = run(db, "ROLLBACK");
     }
     replies.into_iter().for_each(|reply| reply(fate.clone(), state));

@@ -8,6 +8,7 @@ use crate::worker::guests::{Guest, Guests};
 use async_trait::async_trait;
 use pawl_engine::event::SenderId;
 use pawl_engine::replay::{Fetch, Invocation, Op, RunOptions, StepCall, WaitFor};
+use pawl_engine::trace::TraceParent;
 use pawl_engine::{DeploymentId, Event, Failure, FunctionId, Manifest, NewEvent, Payload, RunId, Span};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -99,7 +100,7 @@ impl Guest for Player {
         Ending::Returned(Ok(Payload::from_value(&json!(n))))
     }
 
-    async fn fetch(&self, fetch: &Fetch, _: Span) -> Result<Payload, Failure> {
+    async fn fetch(&self, fetch: &Fetch, _: Span, _: TraceParent) -> Result<Payload, Failure> {
         // the url says it all: ms/fails/run/step
         let parts: Vec<_> = fetch.url.split('/').collect();
         let [ms, fails, run, step] = parts[..] else { return Ok(Payload::null()) };
@@ -232,5 +233,6 @@ pub(super) fn event(name: &str, data: Value, id: Option<String>) -> NewEvent {
         at: None,
         version: None,
         sender: id.map(|id| SenderId { source: "api", id }),
+        trace: None,
     }
 }

@@ -13,7 +13,8 @@ fn manifest(id: &str, flow: Flow<String>) -> Manifest {
 
 fn event(data: &str) -> Event {
     let data = Payload::parse(data.into(), 10_000).expect("JSON");
-    let new = NewEvent { name: "a/b".into(), data, user: None, at: None, version: None, sender: None };
+    let name = "a/b".into();
+    let new = NewEvent { name, data, user: None, at: None, version: None, sender: None, trace: None };
     new.accept(EventId::new("e"), Timestamp::from_millis(1_000))
 }
 

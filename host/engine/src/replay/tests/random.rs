@@ -394,7 +394,7 @@ impl<'a> Carried<'a> {
                 Effect::Watch { step, .. } | Effect::Invoke { step, .. } => {
                     assert!(steps.insert(step.clone()), "a second effect of `{step}`");
                 }
-                Effect::Send(_) => sent += 1,
+                Effect::Send { .. } => sent += 1,
             }
         }
         assert_eq!(sent, count(|e| matches!(e, Entry::StepCompleted { op: Kind::Send, .. })));

@@ -191,7 +191,7 @@ fn sent_events_settle_their_step_at_once_with_their_ids_and_are_sent_once() {
     let list = [send("tell", &["shop/a", "shop/b"])];
     let ids = ok(r#"["e1","e2"]"#);
     assert_eq!(world.ask(&mut pass, &list), Answer::Recorded(0, ids.clone()));
-    let [Effect::Send(sent)] = world.effects.as_slice() else { panic!("{:?}", world.effects) };
+    let [Effect::Send { events: sent, .. }] = world.effects.as_slice() else { panic!("{:?}", world.effects) };
     let sent: Vec<_> = sent.iter().map(|(id, event)| (id.as_str(), &*event.name)).collect();
     assert_eq!(sent, [("e1", "shop/a"), ("e2", "shop/b")]);
     assert!(matches!(

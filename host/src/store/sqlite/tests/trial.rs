@@ -156,6 +156,7 @@ impl Trial {
             at: at(self.now),
             version: None,
             sender,
+            trace: None,
             received_at: at(self.now),
         };
         self.events.push(event.id.clone());
