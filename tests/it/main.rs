@@ -4,6 +4,7 @@ mod access;
 mod alerts;
 mod cli;
 mod crash;
+mod dashboard;
 mod events;
 mod flow;
 mod instant;
