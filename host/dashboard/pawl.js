@@ -30,9 +30,9 @@ function near(at, now) {
   return `${date}, ${clock.format(at)}`;
 }
 
-function showTimes(from) {
+function showTimes(from, which = "time[datetime]") {
   const now = new Date();
-  for (const time of all("time[datetime]", from)) {
+  for (const time of all(which, from)) {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) continue;
     const isClose = Math.abs(now - at) < 86_400_000 * 7;
@@ -219,7 +219,7 @@ if (topic && state) {
   setInterval(() => { if ($("[data-grows]") && !document.hidden) soon(); }, 2000);
   document.addEventListener("visibilitychange", () => { if (!document.hidden && isWanted) soon(); });
 }
-setInterval(() => { if (!document.hidden) showTimes(document); }, 1000);
+setInterval(() => { if (!document.hidden) showTimes(document, "time[data-relative]"); }, 1000);
 
 // ---- copy, confirm, theme
 
