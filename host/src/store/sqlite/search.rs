@@ -6,7 +6,7 @@
 use super::{connect, error};
 use crate::store::StoreError;
 use crate::store::find::{Texts, tokens};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -22,7 +22,7 @@ pub(super) const FILE: &str = "search.db";
 const VERSION: i32 = 1;
 
 /// Each event's values as words, by its number: which events have a word, and nothing else.
-const TABLES: &str = "CREATE VIRTUAL TABLE words USING fts5(words, content = '', contentless_delete = 1, \
+const TABLES: &str = "CREATE VIRTUAL TABLE words USING fts5(word, content = '', contentless_delete = 1, \
      detail = none, tokenize = 'ascii'); \
      CREATE TABLE last (n INTEGER NOT NULL, event TEXT NOT NULL); INSERT INTO last VALUES (0, '');";
 
@@ -129,9 +129,11 @@ impl Index {
             let sql = "SELECT rowid FROM words WHERE words MATCH ?1 AND rowid BETWEEN ?2 AND ?3 \
                        ORDER BY rowid DESC LIMIT ?4";
             let asked = params![words.join(" OR "), among.start(), among.end(), most as i64];
-            let found = super::rows::all(&db, sql, asked, |row| row.get(0).map_err(error))?;
+            let mut statement = db.prepare_cached(sql).map_err(broken)?;
+            let found = statement.query_map(asked, |row| row.get(0)).and_then(Iterator::collect);
+            drop(statement);
             *reader = Some(db);
-            Ok(found)
+            found.map_err(broken)
         };
         match find() {
             Ok(found) => Some(found),
@@ -246,7 +248,7 @@ impl Filling {
         let indexed = self.index.indexed();
         let entering = self.entering(indexed).map_err(|e| StoreError::Unavailable(e.to_string()))?;
         let first = self.first(indexed).map_err(|e| StoreError::Unavailable(e.to_string()))?;
-        let removed = write(&db, &entering, gone, first).map_err(error)?;
+        let removed = write(&db, &entering, gone, first).map_err(broken)?;
         self.db = Some(db);
         self.is_warned = false;
         if let Some(last) = entering.last() {
@@ -284,7 +286,7 @@ impl Filling {
         let db = file(&self.index.path)?;
         let (n, event) = db
             .query_row("SELECT n, event FROM last", [], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))
-            .map_err(error)?;
+            .map_err(broken)?;
         let is_ours = self.is_ours(n, &event).map_err(|e| StoreError::Unavailable(e.to_string()))?;
         if !is_ours {
             return Err(StoreError::Corrupt("it was made from another database".into()));
@@ -308,7 +310,8 @@ impl Filling {
     /// What cannot be read is thrown away. `true`: it may go on at once.
     fn fail(&mut self, e: &StoreError) -> bool {
         let is_broken = matches!(e, StoreError::Corrupt(_));
-        if !std::mem::replace(&mut self.is_warned, true) {
+        let is_first = !std::mem::replace(&mut self.is_warned, true);
+        if is_first {
             let cure = if is_broken { "it is made anew" } else { "it is tried again" };
             tracing::warn!(error = %e, file = %self.index.path.display(), "the search index cannot be used: {cure}");
         }
@@ -324,7 +327,26 @@ impl Filling {
             let _missing = std::fs::remove_file(path);
         }
         drop(reader);
-        self.open_file().map(|db| self.db = Some(db)).is_ok()
+        // one that breaks again and again waits in between
+        self.open_file().map(|db| self.db = Some(db)).is_ok() && is_first
+    }
+}
+
+/// Nothing is lost with this file: where waiting does not help, it is not worth a look.
+fn broken(e: rusqlite::Error) -> StoreError {
+    use ErrorCode as E;
+    match e.sqlite_error_code() {
+        Some(
+            E::DatabaseBusy
+            | E::DatabaseLocked
+            | E::DiskFull
+            | E::SystemIoFailure
+            | E::CannotOpen
+            | E::ReadOnly
+            | E::PermissionDenied
+            | E::OutOfMemory,
+        ) => StoreError::Unavailable(e.to_string()),
+        _ => StoreError::Corrupt(e.to_string()),
     }
 }
 
@@ -343,7 +365,7 @@ fn file(path: &Path) -> Result<Connection, StoreError> {
         tx.commit()?;
         Ok(version)
     };
-    match open(&mut db).map_err(error)? {
+    match open(&mut db).map_err(broken)? {
         VERSION => Ok(db),
         other => Err(StoreError::Corrupt(format!("version {other}"))),
     }
@@ -360,7 +382,7 @@ fn write(db: &Connection, entering: &[Entering], gone: &[i64], first: i64) -> ru
     }
     let tx = db.unchecked_transaction()?;
     for event in entering {
-        tx.prepare_cached("INSERT INTO words (rowid, words) VALUES (?1, ?2)")?
+        tx.prepare_cached("INSERT INTO words (rowid, word) VALUES (?1, ?2)")?
             .execute(params![event.n, event.words])?;
     }
     for n in gone.iter().chain(&old) {
