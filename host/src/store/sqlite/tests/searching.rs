@@ -166,7 +166,7 @@ async fn a_host_that_ends_between_two_batches_goes_on_where_it_was() {
     let filling = |passes: usize| {
         let mut filling = search::Filling::open(&folder.path().join("pawl.db")).expect("opens");
         for _ in 0..passes {
-            assert!(filling.pass(&[]).expect("takes a batch in"), "there is more");
+            assert!(filling.pass().expect("takes a batch in"), "there is more");
         }
     };
     filling(1);
@@ -190,7 +190,7 @@ async fn events_that_are_forgotten_leave_the_index() {
     forget("PRAGMA foreign_keys = OFF; DELETE FROM runs; DELETE FROM events WHERE n <= 1100 OR n = 1150")
         .await
         .expect("forgets");
-    index.forget(vec![1_150]);
+    index.events_went();
     index.settle();
     assert_eq!(entries(folder.path()), EVENTS - 1_101);
     assert_eq!(found(&*sqlite, "or_5", None, None).await, [""; 0]);
