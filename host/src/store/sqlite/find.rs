@@ -49,6 +49,9 @@ pub(super) const NEW_ONES: &str =
 pub(super) const FIRST: &str = "SELECT n FROM events WHERE id >= ?1 ORDER BY id LIMIT 1";
 pub(super) const LAST: &str = "SELECT n FROM events WHERE id < ?1 ORDER BY id DESC LIMIT 1";
 
+/// The highest number.
+const NEWEST: &str = "SELECT n FROM events ORDER BY n DESC LIMIT 1";
+
 /// A page of runs; `held` are the runs that are claimed.
 pub(super) fn runs(
     db: &Connection,
@@ -98,25 +101,25 @@ pub(super) fn runs(
 /// The columns that [`RunLook::at`] looks at.
 const RUN: &str = "r.id, r.status, r.function, r.event, r.extras";
 
-/// All runs that may be wanted, by the index that leads to the fewest. The statuses are
-/// written out, as those of the partial indexes are.
+/// All runs that may be wanted, by the index that leads to the fewest.
 pub(super) fn walk_sql(query: &RunQuery) -> String {
     let function = if query.function.is_some() { "r.function = ?3" } else { "?3 IS NULL" };
     let status = match query.status {
         // nearly all have it: where that is not so, the page says how far it has come
         None | Some(Status::Completed | Status::Running) => String::new(),
         Some(status) => {
-            let ended = if status.is_final() && query.function.is_some() { ENDED_BADLY } else { "" };
-            format!(" AND r.status = '{}' AND r.status <> 'Completed'{ended}", status.as_str())
+            // in the words of one of the partial indexes, so that no other one is taken
+            let of = match status.is_final() && query.function.is_some() {
+                true => "(r.status = 'Failed' OR r.status = 'Cancelled')",
+                false => "r.status <> 'Completed'",
+            };
+            format!(" AND r.status = '{}' AND {of}", status.as_str())
         }
     };
     format!(
         "SELECT {RUN} FROM runs r WHERE r.id >= ?1 AND r.id < ?2 AND {function}{status} ORDER BY r.id DESC"
     )
 }
-
-/// The condition of an index.
-const ENDED_BADLY: &str = " AND (r.status = 'Failed' OR r.status = 'Cancelled')";
 
 /// What is known of a search for runs.
 struct RunLook<'a> {
@@ -213,8 +216,8 @@ pub(super) fn events(db: &Connection, index: &Index, query: &EventQuery) -> Resu
     let indexed = index.indexed();
     let db = &*db.unchecked_transaction().map_err(error)?;
     let mut page = Filling::new(query.limit, LOOKS);
+    let ids = Ids::new(query.from, query.until, query.cursor.as_deref())?;
     let Some(search) = &query.text else {
-        let ids = Ids::new(query.from, query.until, query.cursor.as_deref())?;
         let sql = events_sql(query);
         let params = params![ids.from, ids.before, query.name, query.limit as i64 + 1];
         for event in rows::all(db, &sql, params, rows::event)? {
@@ -287,14 +290,13 @@ impl EventLook<'_> {
         let first = one(FIRST, &ids.from)?;
         let last = one(LAST, &ids.before)?;
         let (Some(first), Some(mut last)) = (first, last) else { return Ok((1, 0)) };
-        last += DISORDER;
+        let newest = rows::first(self.db, NEWEST, [], number)?.unwrap_or(0);
+        last = newest.min(last + DISORDER);
         if let Some(cursor) = &self.query.cursor {
-            let behind = Ids::new(None, None, Some(cursor))?;
             let own = one("SELECT n - 1 FROM events WHERE id = ?1", cursor)?;
-            let Some(found) = own.map_or_else(|| one(LAST, &behind.before), |n| Ok(Some(n)))? else {
-                return Ok((1, 0));
-            };
-            last = last.min(found);
+            // it may have been forgotten: from its place on, then
+            let near = if own.is_some() { own } else { one(LAST, cursor)? };
+            last = last.min(near.unwrap_or(0));
         }
         Ok((first.saturating_sub(DISORDER).max(0), last))
     }

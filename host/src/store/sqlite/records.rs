@@ -402,6 +402,9 @@ impl Records for Sqlite {
         let batch = move |db: &Connection, _: &State| prune::batch(db, progress, keep, now);
         let (progress, pruned) = self.writer.write(batch, |_, _| ()).await?;
         *self.pruning.lock().unwrap_or_else(PoisonError::into_inner) = progress;
+        if pruned.events > 0 {
+            self.indexer.index().events_went();
+        }
         Ok(pruned)
     }
 

@@ -6,7 +6,7 @@
 use super::{connect, error};
 use crate::store::StoreError;
 use crate::store::find::{Texts, tokens};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -22,7 +22,7 @@ pub(super) const FILE: &str = "search.db";
 const VERSION: i32 = 1;
 
 /// Each event's values as words, by its number: which events have a word, and nothing else.
-const TABLES: &str = "CREATE VIRTUAL TABLE words USING fts5(words, content = '', contentless_delete = 1, \
+const TABLES: &str = "CREATE VIRTUAL TABLE words USING fts5(word, content = '', contentless_delete = 1, \
      detail = none, tokenize = 'ascii'); \
      CREATE TABLE last (n INTEGER NOT NULL, event TEXT NOT NULL); INSERT INTO last VALUES (0, '');";
 
@@ -31,6 +31,9 @@ const BATCH: usize = 500;
 
 /// How long it waits for more.
 const TICK: Duration = Duration::from_millis(500);
+
+/// Ticks between two sweeps: an hour.
+const REST: u32 = 7_200;
 
 /// How much later than others its thread comes.
 #[cfg(target_os = "linux")]
@@ -55,7 +58,8 @@ pub(super) struct Index {
 struct Told {
     is_over: bool,
     is_broken: bool,
-    gone: Vec<i64>,
+    /// Events have been forgotten since it was last swept.
+    has_gone: bool,
     /// Somebody waits until there is nothing to do: passes that were asked for, and done.
     asked: u64,
     done: u64,
@@ -129,9 +133,11 @@ impl Index {
             let sql = "SELECT rowid FROM words WHERE words MATCH ?1 AND rowid BETWEEN ?2 AND ?3 \
                        ORDER BY rowid DESC LIMIT ?4";
             let asked = params![words.join(" OR "), among.start(), among.end(), most as i64];
-            let found = super::rows::all(&db, sql, asked, |row| row.get(0).map_err(error))?;
+            let mut statement = db.prepare_cached(sql).map_err(broken)?;
+            let found = statement.query_map(asked, |row| row.get(0)).and_then(Iterator::collect);
+            drop(statement);
             *reader = Some(db);
-            Ok(found)
+            found.map_err(broken)
         };
         match find() {
             Ok(found) => Some(found),
@@ -143,10 +149,9 @@ impl Index {
         }
     }
 
-    /// Events of these numbers are no more. Those below all that there are need not be named.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for who forgets events out of their order"))]
-    pub(super) fn forget(&self, numbers: Vec<i64>) {
-        self.tell(|told| told.gone.extend(numbers));
+    /// Events have been forgotten: in time their words go, too.
+    pub(super) fn events_went(&self) {
+        self.tell(|told| told.has_gone = true);
     }
 
     fn tell(&self, tell: impl FnOnce(&mut Told)) {
@@ -173,6 +178,10 @@ pub(super) struct Filling {
     events: Connection,
     db: Option<Connection>,
     is_warned: bool,
+    /// How far it is swept, while it is.
+    swept: Option<i64>,
+    /// Ticks until it may be swept again.
+    rest: u32,
 }
 
 /// An event on its way into the index.
@@ -196,7 +205,7 @@ impl Filling {
             changed: Condvar::new(),
             turns: Semaphore::new(TURNS),
         });
-        let mut filling = Self { index, events, db: None, is_warned: false };
+        let mut filling = Self { index, events, db: None, is_warned: false, swept: None, rest: 0 };
         match filling.open_file() {
             Ok(db) => filling.db = Some(db),
             Err(e) => {
@@ -214,22 +223,22 @@ impl Filling {
         let mut has_more = true;
         loop {
             let mut told = lock(&self.index.told);
-            let is_idle =
-                |told: &Told| !has_more && told.asked == told.done && told.gone.is_empty() && !told.is_broken;
-            if is_idle(&told) && !told.is_over {
+            let is_idle = !has_more && told.asked == told.done && !told.is_broken && !told.is_over;
+            if is_idle {
                 told = self.index.changed.wait_timeout(told, TICK).unwrap_or_else(PoisonError::into_inner).0;
+                self.rest = self.rest.saturating_sub(1);
             }
             if told.is_over {
                 return;
             }
-            let (asked, gone) = (told.asked, std::mem::take(&mut told.gone));
+            let asked = told.asked;
+            if self.rest == 0 && std::mem::take(&mut told.has_gone) {
+                (self.swept, self.rest) = (Some(0), REST);
+            }
             let is_broken = std::mem::take(&mut told.is_broken);
             drop(told);
-            let pass = if is_broken {
-                Err(StoreError::Corrupt("as a search found".into()))
-            } else {
-                self.pass(&gone)
-            };
+            let pass =
+                if is_broken { Err(StoreError::Corrupt("as a search found".into())) } else { self.pass() };
             has_more = pass.unwrap_or_else(|e| self.fail(&e));
             if !has_more {
                 self.index.tell(|told| told.done = asked);
@@ -238,7 +247,7 @@ impl Filling {
     }
 
     /// One batch. `true`: there is more to do.
-    pub(super) fn pass(&mut self, gone: &[i64]) -> Result<bool, StoreError> {
+    pub(super) fn pass(&mut self) -> Result<bool, StoreError> {
         let db = match self.db.take() {
             Some(db) => db,
             None => self.open_file()?,
@@ -246,13 +255,14 @@ impl Filling {
         let indexed = self.index.indexed();
         let entering = self.entering(indexed).map_err(|e| StoreError::Unavailable(e.to_string()))?;
         let first = self.first(indexed).map_err(|e| StoreError::Unavailable(e.to_string()))?;
-        let removed = write(&db, &entering, gone, first).map_err(error)?;
+        let gone = self.gone(&db, first).map_err(broken)?;
+        write(&db, &entering, &gone).map_err(broken)?;
         self.db = Some(db);
         self.is_warned = false;
         if let Some(last) = entering.last() {
             self.index.indexed.store(last.n, Ordering::Release);
         }
-        Ok(entering.len() == BATCH || removed == BATCH)
+        Ok(entering.len() == BATCH || gone.len() >= BATCH || self.swept.is_some())
     }
 
     /// Events that are not in it.
@@ -279,12 +289,34 @@ impl Filling {
         Ok(first.unwrap_or(indexed + 1))
     }
 
+    /// Some of those in it that are no more: below the `first` that there is, and between
+    /// others as far as it is swept.
+    fn gone(&mut self, db: &Connection, first: i64) -> rusqlite::Result<Vec<i64>> {
+        // contentless: the numbers that there are stand in a table beside
+        let some = |sql: &str, bound: i64| -> rusqlite::Result<Vec<i64>> {
+            db.prepare_cached(sql)?.query_map(params![bound, BATCH as i64], |row| row.get(0))?.collect()
+        };
+        let mut gone = some("SELECT id FROM words_docsize WHERE id < ?1 ORDER BY id LIMIT ?2", first)?;
+        if let Some(at) = self.swept {
+            let next = "SELECT id FROM words_docsize WHERE id > ?1 ORDER BY id LIMIT ?2";
+            let next = some(next, at.max(first - 1))?;
+            self.swept = next.last().copied();
+            let mut is_there = self.events.prepare_cached("SELECT 1 FROM events WHERE n = ?1")?;
+            for n in next {
+                if !is_there.exists([n])? {
+                    gone.push(n);
+                }
+            }
+        }
+        Ok(gone)
+    }
+
     /// The file, made when it is missing and anew when it belongs to another database.
     fn open_file(&self) -> Result<Connection, StoreError> {
         let db = file(&self.index.path)?;
         let (n, event) = db
             .query_row("SELECT n, event FROM last", [], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))
-            .map_err(error)?;
+            .map_err(broken)?;
         let is_ours = self.is_ours(n, &event).map_err(|e| StoreError::Unavailable(e.to_string()))?;
         if !is_ours {
             return Err(StoreError::Corrupt("it was made from another database".into()));
@@ -308,7 +340,8 @@ impl Filling {
     /// What cannot be read is thrown away. `true`: it may go on at once.
     fn fail(&mut self, e: &StoreError) -> bool {
         let is_broken = matches!(e, StoreError::Corrupt(_));
-        if !std::mem::replace(&mut self.is_warned, true) {
+        let is_first = !std::mem::replace(&mut self.is_warned, true);
+        if is_first {
             let cure = if is_broken { "it is made anew" } else { "it is tried again" };
             tracing::warn!(error = %e, file = %self.index.path.display(), "the search index cannot be used: {cure}");
         }
@@ -324,7 +357,26 @@ impl Filling {
             let _missing = std::fs::remove_file(path);
         }
         drop(reader);
-        self.open_file().map(|db| self.db = Some(db)).is_ok()
+        // one that breaks again and again waits in between
+        self.open_file().map(|db| self.db = Some(db)).is_ok() && is_first
+    }
+}
+
+/// Nothing is lost with this file: where waiting does not help, it is not worth a look.
+fn broken(e: rusqlite::Error) -> StoreError {
+    use ErrorCode as E;
+    match e.sqlite_error_code() {
+        Some(
+            E::DatabaseBusy
+            | E::DatabaseLocked
+            | E::DiskFull
+            | E::SystemIoFailure
+            | E::CannotOpen
+            | E::ReadOnly
+            | E::PermissionDenied
+            | E::OutOfMemory,
+        ) => StoreError::Unavailable(e.to_string()),
+        _ => StoreError::Corrupt(e.to_string()),
     }
 }
 
@@ -343,32 +395,27 @@ fn file(path: &Path) -> Result<Connection, StoreError> {
         tx.commit()?;
         Ok(version)
     };
-    match open(&mut db).map_err(error)? {
+    match open(&mut db).map_err(broken)? {
         VERSION => Ok(db),
         other => Err(StoreError::Corrupt(format!("version {other}"))),
     }
 }
 
-/// One transaction: events come in, others go. How many went because none that old is left.
-fn write(db: &Connection, entering: &[Entering], gone: &[i64], first: i64) -> rusqlite::Result<usize> {
-    // contentless: the numbers that there are stand in a table beside
-    let mut old = db.prepare_cached("SELECT id FROM words_docsize WHERE id < ?1 ORDER BY id LIMIT ?2")?;
-    let old = old.query_map(params![first, BATCH as i64], |row| row.get(0))?;
-    let old = old.collect::<rusqlite::Result<Vec<i64>>>()?;
-    if entering.is_empty() && gone.is_empty() && old.is_empty() {
-        return Ok(0);
+/// One transaction: events come in, others go.
+fn write(db: &Connection, entering: &[Entering], gone: &[i64]) -> rusqlite::Result<()> {
+    if entering.is_empty() && gone.is_empty() {
+        return Ok(());
     }
     let tx = db.unchecked_transaction()?;
     for event in entering {
-        tx.prepare_cached("INSERT INTO words (rowid, words) VALUES (?1, ?2)")?
+        tx.prepare_cached("INSERT INTO words (rowid, word) VALUES (?1, ?2)")?
             .execute(params![event.n, event.words])?;
     }
-    for n in gone.iter().chain(&old) {
+    for n in gone {
         tx.prepare_cached("DELETE FROM words WHERE rowid = ?1")?.execute([n])?;
     }
     if let Some(last) = entering.last() {
         tx.prepare_cached("UPDATE last SET n = ?1, event = ?2")?.execute(params![last.n, last.event])?;
     }
-    tx.commit()?;
-    Ok(old.len())
+    tx.commit()
 }
