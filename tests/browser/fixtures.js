@@ -119,6 +119,19 @@ class Watch {
   }
 }
 
+/** Fills in a list's filters and asks for what they say. */
+export async function filter(page, values) {
+  const form = page.locator("form.filters");
+  for (const [label, value] of Object.entries(values)) {
+    const field = form.getByLabel(label, { exact: true });
+    const isChoice = await field.evaluate((element) => element.tagName === "SELECT");
+    await (isChoice ? field.selectOption(value) : field.fill(value));
+  }
+  await form.getByLabel("Search").press("Enter");
+  const wanted = Object.values(values).filter(Boolean);
+  await expect(page).toHaveURL((url) => wanted.every((value) => [...url.searchParams.values()].includes(value)));
+}
+
 /** Which entry of a page's own history of loads this is: the same as long as nobody reloads. */
 export async function mark(page) {
   await page.evaluate(() => (window.isStillHere = true));

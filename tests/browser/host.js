@@ -12,7 +12,7 @@ export const SIGNING_KEY = "signing-key-of-the-tests";
 const EVENT_KEY = "event-key-of-the-tests";
 const STRIPE_SECRET = "whsec_test_secret_of_this_endpoint";
 
-const repository = process.env.PAWL_REPOSITORY ?? path.resolve(import.meta.dirname, "../..");
+export const repository = process.env.PAWL_REPOSITORY ?? path.resolve(import.meta.dirname, "../..");
 const stripe = new Stripe("sk_test_unused");
 
 // the seed's functions, and those that can go in every way
@@ -163,10 +163,19 @@ export class Upstream {
     return upstream;
   }
 
+  async next() {
+    return until("a request", () => this.waiting.shift());
+  }
+
   /** Answers the next request that came or comes. */
   async answer(status, body) {
-    const response = await until("a request", () => this.waiting.shift());
+    const response = await this.next();
     response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+  }
+
+  /** Hangs up on the next one. */
+  async drop() {
+    (await this.next()).destroy();
   }
 
   stop() {
