@@ -15,6 +15,22 @@ test("a function tells its trigger and deployment, and how it has been", async (
   await expect(main).toContainText("p95");
 });
 
+test("what starts a function is told: an event, an event that another waits for, the clock", async ({ page }) => {
+  const told = {
+    "ship-order": /shop\/order\.placed/,
+    "remind-of-cart": /shop\/cart\.left/,
+    "daily-report": /0 7 \* \* \*/,
+  };
+  await page.goto("/functions");
+  for (const [id, trigger] of Object.entries(told)) {
+    const row = page.getByRole("row").filter({ has: page.locator(`a[href="/functions/${id}"]`) });
+    await expect(row).toContainText(trigger);
+  }
+  await page.goto("/functions/daily-report");
+  // its next time, the reader's
+  await expect(page.getByRole("main").locator('time[datetime*="T07:00:00"]').first()).toBeVisible();
+});
+
 test("a test event is sent from a function's page; JSON that is none stays and is explained", async ({
   page,
   host,

@@ -21,6 +21,7 @@ const FUNCTIONS = [
   "functions/process-payment-succeeded",
   "functions/process-payment-failed",
   "guests-wasm/steps",
+  "guests-wasm/shop",
 ];
 
 /** Asks until the answer is something, or the patience is over. */
