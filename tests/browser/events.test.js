@@ -1,5 +1,5 @@
 // Events and webhooks: what came in, what it started, what is shown of people.
-import { expect, filter, runRow, status, test } from "./fixtures.js";
+import { confirmed, expect, filter, runLink, status, test } from "./fixtures.js";
 
 test("an event is found, and leads to the runs that it started", async ({ page, host }) => {
   const run = await host.made("test/ten-steps", { n: 1, order: "o-event" }, "Completed");
@@ -10,10 +10,10 @@ test("an event is found, and leads to the runs that it started", async ({ page, 
   await row.getByRole("link").first().click();
   await expect(page).toHaveURL(new RegExp(`/events/${run.event_id}$`));
   await expect(page.getByRole("main")).toContainText("o-event");
-  await runRow(page, run.run_id).getByRole("link").first().click();
+  await runLink(page, run.run_id).click();
   await expect(status(page)).toHaveText("Completed");
   // and back
-  await page.getByRole("main").getByRole("link", { name: new RegExp(run.event_id.slice(-6)) }).first().click();
+  await page.locator(`main a[href$="/events/${run.event_id}"]`).first().click();
   await expect(page).toHaveURL(new RegExp(`/events/${run.event_id}$`));
 });
 
@@ -21,8 +21,7 @@ test("an event is sent again as a new one", async ({ page, host }) => {
   const run = await host.made("test/ten-steps", { n: 1, order: "o-again" }, "Completed");
   await page.goto(`/events/${run.event_id}`);
   await page.getByRole("button", { name: "Resend" }).click();
-  const dialog = page.getByRole("dialog");
-  if (await dialog.isVisible()) await dialog.getByRole("button", { name: "Resend" }).click();
+  await confirmed(page, "Resend");
   await expect(page.getByRole("status").first()).toContainText(/sent/i);
   await page.goto("/events?q=data.order%3Ao-again");
   await expect(page.getByRole("row").filter({ hasText: "test/ten-steps" })).toHaveCount(2);
@@ -40,8 +39,7 @@ test("what an event says of people is masked, shown on a wish, and the wish is o
     await expect(main).toContainText("o-private");
     expect(await page.content(), "not even in what is hidden").not.toContain("ann@example.com");
     await page.getByRole("button", { name: "Show personal data" }).click();
-    const dialog = page.getByRole("dialog");
-    if (await dialog.isVisible()) await dialog.getByRole("button", { name: "Show personal data" }).click();
+    await confirmed(page, "Show personal data");
     await expect(main).toContainText("ann@example.com");
     await expect(main).toContainText(/recorded/i);
   }

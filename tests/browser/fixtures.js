@@ -43,7 +43,7 @@ export const test = base.extend({
       const page = await context.newPage();
       await page.goto("/login");
       await logIn(page);
-      await expect(page.getByRole("navigation").first()).toBeVisible();
+      await expect(menu(page)).toBeVisible();
       const state = await context.storageState();
       await context.close();
       await use(state);
@@ -140,7 +140,24 @@ export async function mark(page) {
 
 /** The row of a table for this run. */
 export function runRow(page, id) {
-  return page.getByRole("row").filter({ has: page.locator(`a[href*="/runs/${id}"]`) });
+  return page.getByRole("row").filter({ has: page.locator(`a[href$="/runs/${id}"]`) });
+}
+
+/** The menu. */
+export function menu(page) {
+  return page.getByRole("navigation", { name: "Pages" });
+}
+
+/** A link to this run. */
+export function runLink(at, id) {
+  return at.locator(`main a[href$="/runs/${id}"]`).first();
+}
+
+/** Where an action asks first, says yes. */
+export async function confirmed(page, name) {
+  const dialog = page.getByRole("dialog");
+  const asks = await dialog.waitFor({ timeout: 1_000 }).then(() => true, () => false);
+  if (asks) await dialog.getByRole("button", { name, exact: true }).click();
 }
 
 /** The status of the run that the page is about. */

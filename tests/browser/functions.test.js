@@ -1,5 +1,5 @@
 // Functions: what there is, a test event, pause and resume.
-import { expect, mark, runRow, test } from "./fixtures.js";
+import { confirmed, expect, mark, runRow, test } from "./fixtures.js";
 
 test("a function tells its trigger and deployment, and how it has been", async ({ page, host }) => {
   await host.made("test/ten-steps", { n: 1 }, "Completed");
@@ -33,34 +33,30 @@ test("what starts a function is told: an event, an event that another waits for,
 
 test("a test event is sent from a function's page; JSON that is none stays and is explained", async ({
   page,
-  host,
   context,
 }) => {
   context.watch.allow(/400|422/);
   await page.goto("/functions/ten-steps");
-  await page.getByText("Send test event").first().click();
-  const data = page.getByLabel("Data");
+  const data = page.getByRole("textbox", { name: "Data" });
   const typed = '{"n": 2, "order": "o-form",';
   await data.fill(typed);
-  await page.getByRole("button", { name: "Send event" }).click();
+  await page.getByRole("button", { name: "Send test event" }).click();
   await expect(data).toHaveValue(typed);
   await expect(data).toHaveAttribute("aria-invalid", "true");
   await expect(data).toHaveAccessibleDescription(/line 1|EOF|JSON/i);
   await data.fill('{"n": 2, "order": "o-form"}');
-  await page.getByRole("button", { name: "Send event" }).click();
+  await page.getByRole("button", { name: "Send test event" }).click();
   await expect(page.getByRole("status").first()).toContainText(/sent/i);
   await page.goto("/?q=data.order%3Ao-form");
   const rows = page.getByRole("row").filter({ hasText: "ten-steps" });
   await expect(rows).toHaveCount(1);
   await expect(rows).toContainText("Completed");
-  void host;
 });
 
 test("a paused function lets its runs wait until it is resumed", async ({ page, host }) => {
   await page.goto("/functions/repeat");
   await page.getByRole("button", { name: "Pause function" }).click();
-  const dialog = page.getByRole("dialog");
-  if (await dialog.isVisible()) await dialog.getByRole("button", { name: "Pause function" }).click();
+  await confirmed(page, "Pause function");
   const resume = page.getByRole("button", { name: "Resume function" });
   await expect(resume).toBeVisible();
   const waiting = await host.made("test/repeat", {}, "Queued");
