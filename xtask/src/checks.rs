@@ -2,7 +2,7 @@
 
 use crate::process::{cargo, output_of, repository, shown, target_dir};
 use crate::tools::Tools;
-use crate::{clock, functions, sdks};
+use crate::{browser, clock, functions, sdks};
 use anyhow::{Context, Result, bail};
 use std::process::Command;
 
@@ -32,6 +32,7 @@ pub(crate) fn run() -> Result<()> {
     timed("other languages", &|| other_languages(&tools))?;
     timed("SDKs", &|| sdks(&tools))?;
     timed("tests", &|| tests(&tools))?;
+    timed("browser", &browser::check)?;
     timed("documentation", &documentation)?;
     if repository().join("deny.toml").exists() && has("deny") {
         timed("dependencies", &dependencies)?;

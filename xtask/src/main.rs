@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask`.
 
 mod bench;
+mod browser;
 mod checks;
 mod clock;
 mod demo;
@@ -25,6 +26,9 @@ cargo xtask <command>
   functions  builds functions/ into target/functions/*.wasm, and the same functions in
              other languages into target/functions-*/ with the host's `pawl build`
   guests     builds tests/guests/ into target/guests-wasm/*.wasm, in every language
+  browser [ARGUMENT]…
+             the dashboard's tests in a real browser; arguments are Playwright's.
+             PAWL_SCREENSHOTS=1 draws docs/screens/ anew
   bench [SECTION]…
              measures what docs/performance.md tells, in release; all sections
              together write its table
@@ -48,6 +52,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["test"] => checks::run(),
         ["functions"] => build(&functions::FUNCTIONS),
         ["guests"] => build(&functions::GUESTS),
+        ["browser", arguments @ ..] => browser::run(arguments),
         ["bench", sections @ ..] => bench::run(sections),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");
