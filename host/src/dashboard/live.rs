@@ -145,7 +145,12 @@ mod tests {
     use pawl_engine::{FunctionId, RunId, Timestamp};
 
     fn made(run: &str) -> Fact {
-        Fact::Made { run: RunId::new(run), function: FunctionId::new("f"), at: Timestamp::from_millis(0) }
+        Fact::Made {
+            run: RunId::new(run),
+            function: FunctionId::new("f"),
+            event: pawl_engine::EventId::new("e"),
+            at: Timestamp::from_millis(0),
+        }
     }
 
     #[tokio::test(start_paused = true)]
