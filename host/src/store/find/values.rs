@@ -116,12 +116,17 @@ impl<'a> Needle<'a> {
 
     /// Whether it is found in an event.
     pub(in crate::store) fn is_in(&self, event: &Texts<'_>) -> bool {
+        self.look(event).0
+    }
+
+    /// The same, and how many bytes had to be parsed for it.
+    pub(in crate::store) fn look(&self, event: &Texts<'_>) -> (bool, usize) {
         if self.id().is_some_and(|id| id == event.id || Some(id) == event.sender_id) {
-            return true;
+            return (true, 0);
         }
         // most events are seen not to have it without being parsed
         if !self.may_be_in(event.data) && !event.user.is_some_and(|user| self.may_be_in(user)) {
-            return false;
+            return (false, 0);
         }
         let mut is_found = false;
         event.each_value(|way, value| {
@@ -129,7 +134,7 @@ impl<'a> Needle<'a> {
             is_found = self.is(value) && path.is_none_or(|path| leads(path, way));
             !is_found
         });
-        is_found
+        (is_found, event.data.len())
     }
 
     /// JSON can write any character as an escape, which begins with a backslash.

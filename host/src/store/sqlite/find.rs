@@ -12,9 +12,11 @@ use pawl_engine::index::Status;
 use rusqlite::{Connection, Row, params};
 use std::collections::{BTreeSet, HashSet};
 
-/// How much is looked at for one page: a row costs one, reading an event's text three.
+/// How much is looked at for one page: a row costs one, reading an event's text three, and
+/// parsing it one for so many bytes.
 pub(super) const LOOKS: usize = 12_000;
 const TEXT: usize = 3;
+const PARSED: usize = 256;
 
 /// Events of which all runs are gathered. There being more of them, their runs are met
 /// soon enough when all are walked.
@@ -195,8 +197,9 @@ impl RunLook<'_> {
                 *cost += 1;
                 is_named = is_named || self.query.event_name.as_deref() == Some(column(row, 1)?);
                 if let Some(needle) = needle.filter(|_| !is_found) {
-                    *cost += TEXT - 1;
-                    is_found = needle.is_in(&texts(row)?);
+                    let parsed;
+                    (is_found, parsed) = needle.look(&texts(row)?);
+                    *cost += TEXT + parsed / PARSED;
                 }
                 Ok(())
             })
@@ -304,14 +307,14 @@ impl EventLook<'_> {
     /// Looks at one event, from the columns [`rows::EVENT`].
     fn at(&self, page: &mut Filling<Event>, ids: &Ids, row: &Row<'_>) -> Result<(), StoreError> {
         let id = column(row, 0)?;
-        let is_wanted = ids.has(id)
+        let is_so = ids.has(id)
             && match &self.query.name {
                 Some(name) => name == column(row, 1)?,
                 None => true,
-            }
-            && self.needle.is_in(&texts(row)?);
-        let event = if is_wanted { Some(rows::event(row)?) } else { None };
-        page.saw(id, TEXT, event);
+            };
+        let (is_in, parsed) = if is_so { self.needle.look(&texts(row)?) } else { (false, 0) };
+        let event = if is_in { Some(rows::event(row)?) } else { None };
+        page.saw(id, TEXT + parsed / PARSED, event);
         Ok(())
     }
 }

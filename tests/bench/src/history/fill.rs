@@ -44,7 +44,8 @@ pub(super) struct History {
 }
 
 impl History {
-    fn at(&self, n: u64) -> i64 {
+    /// The time of the n-th event, in Unix milliseconds.
+    pub(super) fn at(&self, n: u64) -> i64 {
         self.start + (n * APART) as i64
     }
 
@@ -56,11 +57,6 @@ impl History {
     /// The id of its run.
     pub(super) fn run(&self, n: u64) -> String {
         pawl::ids::first_at(Timestamp::from_millis(self.at(n) + 1)).to_string()
-    }
-
-    /// The time of the n-th event, in Unix milliseconds.
-    pub(super) fn time(&self, n: u64) -> i64 {
-        self.at(n)
     }
 }
 
@@ -212,8 +208,7 @@ fn counts(db: &mut rusqlite::Connection, history: &History) -> anyhow::Result<()
     for n in 0..RUNS {
         let at = history.at(n);
         let took = Bucket::of(Span::from_millis(17 + n % 50)).number();
-        for (grain, kept) in KEPT.into_iter().filter(|(_, kept)| history.at(RUNS) - at < *kept) {
-            debug_assert!(kept > 0);
+        for (grain, _) in KEPT.into_iter().filter(|(_, kept)| history.at(RUNS) - at < *kept) {
             for (status, took) in [("Queued", 0), (end(n), took)] {
                 tx.prepare_cached(
                     "INSERT INTO run_counts (grain, at, function, status, took, n) VALUES (?1, ?2, ?3, ?4, ?5, 1) \

@@ -24,11 +24,11 @@ pub(super) const ALL: &[(&str, Path)] = &[
         format!("/v1/runs?event={RARE}&status=Failed&function_id=function-{}", n % 10)
     }),
     ("runs of one hour", |h, n| {
-        let from = h.time(n % RUNS);
+        let from = h.at(n % RUNS);
         format!("/v1/runs?from={from}&until={}", from + 3_600_000)
     }),
     ("failed runs of a function on one day", |h, n| {
-        let from = h.time(n % RUNS);
+        let from = h.at(n % RUNS);
         let function = n % 10;
         format!(
             "/v1/runs?status=Failed&function_id=function-{function}&from={from}&until={}",
