@@ -35,9 +35,20 @@ async fn runs_are_listed_newest_first_by_status_and_by_function() {
     assert_eq!(rest["data"][0]["run_id"], ids[3]);
     assert_eq!(rest["metadata"]["cursor"], Value::Null);
 
-    for bad in ["status=Sleepy", "limit=many", "stauts=Failed", "status="] {
+    assert_eq!(listed("?event=test/repeat").await, [ids[0].clone(), ids[3].clone()]);
+    assert_eq!(listed("?q=data.ms:60000&status=failed").await, [ids[2].clone()]);
+    assert_eq!(listed(&format!("?q={}", ids[1])).await, [ids[1].clone()], "by its own id");
+    assert!(listed("?q=data.ms:60001").await.is_empty());
+    assert!(listed("?until=2001-01-31T12:00:00Z").await.is_empty());
+    assert_eq!(listed("?from=980942400000").await, ids);
+    let first = host.run(&ids[3]).await;
+    let event = text(&first, "event_id");
+    assert_eq!(listed(&format!("?q={event}&event=test/repeat")).await, [ids[3].clone()], "by its event's id");
+
+    for bad in ["status=Sleepy", "limit=many", "stauts=Failed", "status=", "from=yesterday", "until="] {
         host.get(&format!("/v1/runs?{bad}")).await.expect_refusal(400, "invalid_query");
     }
+    host.get("/v1/runs?cursor=no+page").await.expect_refusal(400, "invalid_cursor");
     let one = host.run(&ids[3]).await;
     for key in [
         "run_id",

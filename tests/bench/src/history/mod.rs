@@ -17,6 +17,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+/// The function whose runs go on meanwhile.
+const LIVE: &str = "process-payment-succeeded";
+
 /// Runs that are started each second.
 const RATE: u32 = 100;
 
@@ -40,7 +43,7 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Figure>> {
     let folder = kept.as_deref().unwrap_or(made.path());
     std::fs::create_dir_all(folder)?;
     let history = fill::fill(folder).await?;
-    let setup = Setup::dev().functions(&["process-payment-succeeded"]).env("PAWL_LOG", "warn");
+    let setup = Setup::dev().functions(&[LIVE]).env("PAWL_LOG", "warn");
     let data = setup.functions_folder().with_file_name("data");
     std::os::unix::fs::symlink(folder.canonicalize()?, data)?;
     let _gone = std::fs::remove_file(folder.join("addr"));

@@ -1,5 +1,6 @@
 //! The pages that are asked for: each with what changes from one request to the next.
 
+use super::LIVE;
 use super::fill::{History, RARE, RUNS};
 
 /// A page's path for its n-th request.
@@ -64,14 +65,18 @@ pub(super) const ALL: &[(&str, Path)] = &[
     ("an event", |h, n| format!("/v1/events/{}", h.event(n % RUNS))),
     ("functions", |_, _| "/v1/functions".into()),
     ("Prometheus's metrics", |_, _| "/metrics".into()),
-    ("dashboard: runs", |_, _| "/".into()),
+    ("dashboard: runs", |_, _| "/runs".into()),
     ("dashboard: failed runs of a function", |_, n| {
-        format!("/?status=Failed&function_id=function-{}", n % 10)
+        format!("/runs?status=Failed&function=function-{}", n % 10)
     }),
-    ("dashboard: search", |_, n| format!("/?q=user.id:u_{}", n % 50_000)),
+    ("dashboard: runs of a user", |_, n| format!("/runs?q=user.id:u_{}", n % 50_000)),
     ("dashboard: a run", |h, n| format!("/runs/{}", h.run(n % RUNS))),
     ("dashboard: functions", |_, _| "/functions".into()),
+    ("dashboard: a function", |_, _| format!("/functions/{LIVE}")),
     ("dashboard: events", |_, _| "/events".into()),
+    ("dashboard: an event", |h, n| format!("/events/{}", h.event(n % RUNS))),
+    ("dashboard: webhooks", |_, _| "/webhooks".into()),
     ("dashboard: charts of 24 hours", |_, _| "/charts?period=24h".into()),
     ("dashboard: charts of 30 days", |_, _| "/charts?period=30d".into()),
+    ("dashboard: alerts", |_, _| "/alerts".into()),
 ];
