@@ -29,6 +29,9 @@ const TABLES: &str = "CREATE VIRTUAL TABLE words USING fts5(word, content = '', 
 /// Events that are taken in by one transaction, and numbers that go with one.
 const BATCH: usize = 500;
 
+/// Pages in its write-ahead log before they are copied back: 2 MB.
+const CHECKPOINT_PAGES: u32 = 500;
+
 /// How long it waits for more.
 const TICK: Duration = Duration::from_millis(500);
 
@@ -385,6 +388,8 @@ fn file(path: &Path) -> Result<Connection, StoreError> {
     let open = |db: &mut Connection| -> rusqlite::Result<i32> {
         // what a power cut takes is made again
         db.pragma_update(None, "synchronous", "NORMAL")?;
+        // many short copies: a long one would hold up the disk for who waits for a commit
+        db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         let tx = db.transaction()?;
         let mut version: i32 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
         if version == 0 {
