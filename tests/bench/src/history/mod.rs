@@ -31,7 +31,7 @@ const ALONE: Duration = Duration::from_secs(20);
 
 /// Requests for each page, and the time from one to the next: a few people who read, each
 /// with a page that renews itself.
-const ASKED: u64 = 60;
+const ASKED: u64 = 40;
 const PACE: Duration = Duration::from_millis(50);
 
 /// Within this, at p95.
