@@ -150,7 +150,7 @@ async fn read_all(host: &Host, history: &History) -> anyhow::Result<Vec<Figure>>
         }
         let (p50, p95, p99) = (took.quantile(0.5), took.quantile(0.95), took.quantile(0.99));
         figures.push(Figure::new(
-            what,
+            *what,
             format!("p50 {}, p95 {}, p99 {}", ms(p50), ms(p95), ms(p99)),
             "100 ms at p95",
             Some(p95 < TARGET),
