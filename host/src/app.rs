@@ -4,7 +4,7 @@
 use crate::alert::Rules;
 use crate::catalog::Catalog;
 use crate::catalog::watch::Watch;
-use crate::config::{Config, StoreKind};
+use crate::config::{Config, Otlp, StoreKind};
 use crate::http::{Door, Http, Server, router};
 use crate::intake::{Functions, Intake};
 use crate::metrics::Metrics;
@@ -64,11 +64,7 @@ pub async fn run(
     catalog.tell_grants();
 
     let metrics = Metrics::new(store.clone(), catalog.clone(), runtime.clone())?;
-    let exporter = config.otlp.map(|to| Exporter::start(to, store.clone(), metrics.clone())).transpose()?;
-    let mut ears: Vec<Arc<dyn Ear>> = vec![metrics.clone(), Arc::new(Told)];
-    ears.extend(exporter.as_ref().map(Exporter::ear));
-    store.pulse().attach(ears);
-
+    let exporter = listen(&store, &metrics, config.otlp)?;
     let wake = Arc::new(Notify::new());
     let functions = functions_of(catalog.clone());
     let intake = Intake::new(store.clone(), functions.clone(), wake.clone());
@@ -138,6 +134,19 @@ pub async fn run(
     let _gone = std::fs::remove_file(addr_file);
     tracing::info!("stopped; everything acknowledged is kept");
     Ok(())
+}
+
+/// From here on everything that happens is counted, logged, and exported if that is wished.
+fn listen(
+    store: &Arc<dyn Store>,
+    metrics: &Arc<Metrics>,
+    otlp: Option<Otlp>,
+) -> anyhow::Result<Option<Exporter>> {
+    let exporter = otlp.map(|to| Exporter::start(to, store.clone(), metrics.clone())).transpose()?;
+    let mut ears: Vec<Arc<dyn Ear>> = vec![metrics.clone(), Arc::new(Told)];
+    ears.extend(exporter.as_ref().map(Exporter::ear));
+    store.pulse().attach(ears);
+    Ok(exporter)
 }
 
 fn functions_of(catalog: Arc<Catalog>) -> Functions {
