@@ -108,19 +108,7 @@ pub async fn run(
     let beside = tokio::spawn(beside);
     listening(addr, &catalog);
     let serving = server.run(router(http), end.clone());
-    tokio::select! {
-        () = serving => {}
-        // events that nobody works on must not be acknowledged for long
-        ended = &mut worker => {
-            end.cancel();
-            ended.context("the worker broke")?;
-            anyhow::bail!("the worker ended by itself");
-        }
-        broke = broken(&mut ticking) => {
-            end.cancel();
-            return Err(broke).context("the clockwork broke");
-        }
-    }
+    served(serving, &mut worker, &mut ticking, &end).await?;
     // requests are over and nothing new is acknowledged: runs go on for a while, and
     // what is cut off then goes on at the next start
     working.cancel();
@@ -178,6 +166,28 @@ async fn look(mut watch: Watch, catalog: &Catalog, end: CancellationToken) -> Jo
         tracing::info!("new functions are still being compiled: the others are served meanwhile");
     }
     watching
+}
+
+/// Serves to the end. An error: what works on events has ended before.
+async fn served(
+    serving: impl Future<Output = ()>,
+    worker: &mut JoinHandle<()>,
+    ticking: &mut JoinHandle<()>,
+    end: &CancellationToken,
+) -> anyhow::Result<()> {
+    tokio::select! {
+        () = serving => Ok(()),
+        // events that nobody works on must not be acknowledged for long
+        ended = worker => {
+            end.cancel();
+            ended.context("the worker broke")?;
+            anyhow::bail!("the worker ended by itself")
+        }
+        broke = broken(ticking) => {
+            end.cancel();
+            Err(broke).context("the clockwork broke")
+        }
+    }
 }
 
 /// Why a task broke; one that ends as it should is waited for, for ever.
