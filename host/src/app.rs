@@ -4,7 +4,7 @@
 use crate::alert::Rules;
 use crate::catalog::Catalog;
 use crate::catalog::watch::Watch;
-use crate::config::{Config, StoreKind};
+use crate::config::{Config, Otlp, StoreKind};
 use crate::http::{Door, Http, Server, router};
 use crate::intake::{Functions, Intake};
 use crate::metrics::Metrics;
@@ -64,11 +64,7 @@ pub async fn run(
     catalog.tell_grants();
 
     let metrics = Metrics::new(store.clone(), catalog.clone(), runtime.clone())?;
-    let exporter = config.otlp.map(|to| Exporter::start(to, store.clone(), metrics.clone())).transpose()?;
-    let mut ears: Vec<Arc<dyn Ear>> = vec![metrics.clone(), Arc::new(Told)];
-    ears.extend(exporter.as_ref().map(Exporter::ear));
-    store.pulse().attach(ears);
-
+    let exporter = listen(&store, &metrics, config.otlp)?;
     let wake = Arc::new(Notify::new());
     let functions = functions_of(catalog.clone());
     let intake = Intake::new(store.clone(), functions.clone(), wake.clone());
@@ -112,19 +108,7 @@ pub async fn run(
     let beside = tokio::spawn(beside);
     listening(addr, &catalog);
     let serving = server.run(router(http), end.clone());
-    tokio::select! {
-        () = serving => {}
-        // events that nobody works on must not be acknowledged for long
-        ended = &mut worker => {
-            end.cancel();
-            ended.context("the worker broke")?;
-            anyhow::bail!("the worker ended by itself");
-        }
-        broke = broken(&mut ticking) => {
-            end.cancel();
-            return Err(broke).context("the clockwork broke");
-        }
-    }
+    served(serving, &mut worker, &mut ticking, &end).await?;
     // requests are over and nothing new is acknowledged: runs go on for a while, and
     // what is cut off then goes on at the next start
     working.cancel();
@@ -138,6 +122,19 @@ pub async fn run(
     let _gone = std::fs::remove_file(addr_file);
     tracing::info!("stopped; everything acknowledged is kept");
     Ok(())
+}
+
+/// From here on everything that happens is counted, logged, and exported if that is wished.
+fn listen(
+    store: &Arc<dyn Store>,
+    metrics: &Arc<Metrics>,
+    otlp: Option<Otlp>,
+) -> anyhow::Result<Option<Exporter>> {
+    let exporter = otlp.map(|to| Exporter::start(to, store.clone(), metrics.clone())).transpose()?;
+    let mut ears: Vec<Arc<dyn Ear>> = vec![metrics.clone(), Arc::new(Told)];
+    ears.extend(exporter.as_ref().map(Exporter::ear));
+    store.pulse().attach(ears);
+    Ok(exporter)
 }
 
 fn functions_of(catalog: Arc<Catalog>) -> Functions {
@@ -169,6 +166,28 @@ async fn look(mut watch: Watch, catalog: &Catalog, end: CancellationToken) -> Jo
         tracing::info!("new functions are still being compiled: the others are served meanwhile");
     }
     watching
+}
+
+/// Serves to the end. An error: what works on events has ended before.
+async fn served(
+    serving: impl Future<Output = ()>,
+    worker: &mut JoinHandle<()>,
+    ticking: &mut JoinHandle<()>,
+    end: &CancellationToken,
+) -> anyhow::Result<()> {
+    tokio::select! {
+        () = serving => Ok(()),
+        // events that nobody works on must not be acknowledged for long
+        ended = worker => {
+            end.cancel();
+            ended.context("the worker broke")?;
+            anyhow::bail!("the worker ended by itself")
+        }
+        broke = broken(ticking) => {
+            end.cancel();
+            Err(broke).context("the clockwork broke")
+        }
+    }
 }
 
 /// Why a task broke; one that ends as it should is waited for, for ever.

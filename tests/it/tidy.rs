@@ -26,7 +26,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("intake", &["catalog", "clock", "ids", "store"]),
     ("operator", &["catalog", "clock", "ids", "intake", "runtime", "store"]),
     ("schedule", &["catalog", "clock", "intake", "store"]),
-    ("worker", &["catalog", "clock", "ids", "intake", "runtime", "store", "telemetry"]),
+    ("worker", &["catalog", "clock", "ids", "intake", "pulse", "runtime", "store", "telemetry"]),
     ("metrics", &["catalog", "clock", "pulse", "runtime", "store"]),
     ("otlp", &["clock", "config", "mask", "metrics", "pulse", "store", "telemetry"]),
     ("alert", &["catalog", "clock", "config", "intake", "pulse", "store"]),

@@ -1,6 +1,7 @@
 //! What a host tells of itself: metrics, and spans of its runs.
 
 mod collector_away;
+mod logs;
 mod metrics;
 mod spans;
 mod traceparent;
