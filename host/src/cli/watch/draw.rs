@@ -127,9 +127,14 @@ pub(super) fn draw(run: &Value, logs: &[Value], frame: Frame) -> Vec<String> {
     let from = millis(&run["created_at"]).unwrap_or(frame.now);
     let rows = rows(run, frame.now);
     let names =
-        rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0).min(NAMES).min(frame.width / 3);
-    let notes =
-        rows.iter().map(|row| row.note.chars().count()).max().unwrap_or(0).min(NOTES).min(frame.width / 3);
+        rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0).min(NAMES).min(frame.width / 4);
+    let notes = rows
+        .iter()
+        .map(|row| row.note.chars().count())
+        .max()
+        .unwrap_or(0)
+        .min(NOTES)
+        .min(frame.width * 2 / 5);
     let cells = frame.width.saturating_sub(names + notes + 4).max(1);
     let to = millis(&run["ended_at"]).unwrap_or(frame.now).max(from + 1);
     let axis = Axis { from, to, cells };
@@ -153,7 +158,7 @@ pub(super) fn draw(run: &Value, logs: &[Value], frame: Frame) -> Vec<String> {
         hidden += 1;
     }
     if hidden > 0 {
-        lines.push(painted(FAINT, &format!("… {hidden} earlier steps")));
+        lines.push(painted(FAINT, &format!("… {hidden} earlier lines")));
     }
     lines.extend(drawn.into_iter().flatten());
     if said > 0 {

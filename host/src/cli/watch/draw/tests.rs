@@ -106,7 +106,25 @@ fn what_does_not_fit_is_left_out_and_counted() {
     let steps: Vec<_> = (10..50).map(step).collect();
     let logs: Vec<_> = (0..50).map(|n| line(n, "debug", &"x".repeat(200))).collect();
     let run = run("Running", None, json!(steps));
-    check(&run, &logs, Frame { now: at(5_500), width: 40, height: 12 }, &expect![[r#""#]]);
+    check(
+        &run,
+        &logs,
+        Frame { now: at(5_500), width: 40, height: 12 },
+        &expect![[r#"
+        01KB2Y  ship-order  Running  5.5 s
+        event evt_1 (shop/order.placed)
+                    │0 ms
+        … 39 earlier lines
+        a-step-wi…           █   Completed 50 ms
+        a-step-wi…           █   Completed 50 ms
+        …                    ▒▒  Running
+        logs
+        12:00:01.500 debug [charge] xxxxxxxxxxx…
+        12:00:01.500 debug [charge] xxxxxxxxxxx…
+        12:00:01.500 debug [charge] xxxxxxxxxxx…
+        12:00:01.500 debug [charge] xxxxxxxxxxx…
+    "#]],
+    );
 }
 
 #[test]
