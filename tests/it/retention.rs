@@ -24,5 +24,8 @@ async fn a_finished_run_is_forgotten_with_its_event_in_time_and_one_that_sleeps_
         .await;
     }
     assert_eq!(host.runs_of(&asleep).await[0]["status"], "Sleeping");
-    assert!(host.log().contains("forgotten"), "it is said");
+    until("it to be said", PATIENCE, async || {
+        if host.log().contains("forgotten") { Ok(()) } else { Err("not said".to_owned()) }
+    })
+    .await;
 }

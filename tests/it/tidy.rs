@@ -29,7 +29,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("worker", &["catalog", "clock", "ids", "intake", "pulse", "runtime", "store", "telemetry"]),
     ("metrics", &["catalog", "clock", "pulse", "runtime", "store"]),
     ("otlp", &["clock", "config", "mask", "metrics", "pulse", "store", "telemetry"]),
-    ("alert", &["catalog", "clock", "config", "intake", "pulse", "store"]),
+    ("alert", &["catalog", "clock", "config", "intake", "pulse", "secret", "store"]),
     ("retention", &["clock", "config", "store"]),
     ("sampler", &["clock", "store"]),
     ("dashboard", &["catalog", "clock", "config", "intake", "mask", "operator", "pulse", "secret", "store"]),

@@ -103,6 +103,9 @@ impl Outbox {
 
     /// Sends until the end.
     pub(super) async fn run(self, end: CancellationToken) {
+        if let Err(e) = self.forget_strangers().await {
+            tracing::error!(error = %e, "the alerts' outbox cannot be read");
+        }
         let mut all = tokio::task::JoinSet::new();
         for name in self.channels.keys().cloned() {
             let (this, end) = (self.clone(), end.clone());
@@ -167,6 +170,18 @@ impl Outbox {
         sent.fails = 0;
         self.forget(&keys).await?;
         Ok(Then::Rest(Duration::ZERO))
+    }
+
+    /// What waits for a channel that there is no more waits for nobody.
+    async fn forget_strangers(&self) -> Result<(), StoreError> {
+        let mut after = String::new();
+        loop {
+            let mut keys = self.store.kv_keys(BUCKET, &after, AT_ONCE).await?;
+            let Some(last) = keys.last() else { return Ok(()) };
+            after.clone_from(last);
+            keys.retain(|key| !self.channels.contains_key(key.split('\n').next().unwrap_or_default()));
+            self.forget(&keys).await?;
+        }
     }
 
     async fn forget(&self, keys: &[String]) -> Result<(), StoreError> {

@@ -4,8 +4,8 @@ use super::*;
 use crate::config::alerts::{Channel, Shape};
 use crate::secret::Secret;
 use crate::store::memory::Memory;
-use pawl_engine::Span;
 use pawl_engine::alert::{Above, Pattern};
+use pawl_engine::{NewEvent, Span};
 use std::collections::BTreeMap;
 use tokio::sync::Notify;
 
@@ -41,6 +41,11 @@ fn rules_of(all: Vec<Rule>, store: Arc<dyn Store>) -> Rules {
     Rules::new(alerts, store, functions, intake)
 }
 
+fn new_event(name: &str) -> NewEvent {
+    let data = Payload::from_value(&serde_json::json!({}));
+    NewEvent { name: name.into(), data, user: None, at: None, version: None, sender: None, trace: None }
+}
+
 fn later(from: Timestamp, seconds: u64) -> Timestamp {
     from + Span::from_secs(seconds)
 }
@@ -67,16 +72,7 @@ async fn a_silence_is_told_once_and_its_end_too() {
     assert_eq!((record.state, record.subject.as_str()), (AlertState::Raised, "shop/*"));
     assert!(record.text.contains("no events within 5m"), "{}", record.text);
 
-    let name = "shop/order.placed";
-    let new = pawl_engine::NewEvent {
-        name: name.into(),
-        data: Payload::from_value(&serde_json::json!({})),
-        user: None,
-        at: None,
-        version: None,
-        sender: None,
-        trace: None,
-    };
+    let new = new_event("shop/order.placed");
     rules.0.intake.accept(vec![new]).await.expect("accepts");
     rules.0.evaluate(later(start, 330)).await.expect("looks");
     assert_eq!(waiting(&*store).await.len(), 2);
@@ -126,15 +122,7 @@ async fn too_many_are_too_many_by_number_and_what_is_usual_has_to_be_known() {
     let times =
         Rule { name: "t".into(), ..rule(When::Spike { above: Above::Times(10.0), at_least: 1 }, event("a")) };
     let (rules, _store) = rules(vec![rule(count, event("a")), times]);
-    let new = || pawl_engine::NewEvent {
-        name: "a".into(),
-        data: Payload::from_value(&serde_json::json!({})),
-        user: None,
-        at: None,
-        version: None,
-        sender: None,
-        trace: None,
-    };
+    let new = || new_event("a");
     rules.0.intake.accept(vec![new(), new()]).await.expect("accepts");
     rules.0.evaluate(clock::now()).await.expect("looks");
     assert!(rules.view().iter().all(|v| v.state == RuleState::Ok), "{:?}", rules.view());
@@ -143,4 +131,43 @@ async fn too_many_are_too_many_by_number_and_what_is_usual_has_to_be_known() {
     let states: Vec<_> = rules.view().iter().map(|v| v.state).collect();
     assert_eq!(states, [RuleState::Raised, RuleState::Ok]);
     assert_eq!(rules.view()[1].value, "not known yet");
+}
+
+#[tokio::test]
+async fn what_waits_for_a_channel_that_has_gone_goes() {
+    let (rules, store) = rules(vec![rule(When::Silence, event("a"))]);
+    for key in ["gone\n1", "ops\n2"] {
+        store.kv_set("pawl:alerts:outbox", key, Some(b"{}".to_vec())).await.expect("writes");
+    }
+    let end = CancellationToken::new();
+    end.cancel();
+    rules.0.outbox.clone().run(end).await;
+    assert_eq!(waiting(&*store).await, ["ops\n2"]);
+}
+
+#[test]
+fn many_at_once_are_one_message_that_counts_and_names_them() {
+    let rule = Rule {
+        name: "a <b> & c".into(),
+        ..rule(When::Failed { at_least: 1 }, Subject::Function(Pattern::new("*")))
+    };
+    let at = Timestamp::from_millis(1_795_521_600_000);
+    let reading = Reading::Is { value: 2.0, limit: 1.0 };
+    let notice =
+        |n: u64, turn| Notice::new(&rule, &format!("f{n}"), turn, reading, later(at, n), Some("https://p"));
+    let all: Vec<_> =
+        (0..25).map(|n| notice(n, if n < 20 { Turn::Raised } else { Turn::Resolved })).collect();
+    let sum = message::Message::of(&all, at).expect("a message");
+    let webhook: serde_json::Value = serde_json::from_str(&sum.webhook()).expect("JSON");
+    assert_eq!(webhook["type"], "pawl.alert.summary");
+    let data = &webhook["data"];
+    let counts = ["count", "raised", "repeated", "resolved"].map(|key| data[key].as_u64());
+    assert_eq!(counts, [Some(25), Some(20), Some(0), Some(5)]);
+    assert_eq!(data["alerts"][0], serde_json::json!({"rule": rule.name, "subject": "f0", "state": "raised"}));
+    let one = message::Message::of(&all[..1], at).expect("a message");
+    let slack: serde_json::Value = serde_json::from_str(&one.slack()).expect("JSON");
+    let text = slack["blocks"][0]["text"]["text"].as_str().expect("a text");
+    assert!(text.starts_with("*🔴 a &lt;b&gt; &amp; c raised*\nf0: 2 runs failed within 5m"), "{text}");
+    assert!(text.ends_with("<https://p/alerts|Open>"), "{text}");
+    assert_ne!(one.id, sum.id);
 }

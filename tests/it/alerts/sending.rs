@@ -72,7 +72,8 @@ async fn what_was_raised_is_resolved_when_it_is_over() {
     let told = calls(&hook, 2).await;
     let types: Vec<_> = told.iter().map(|call| body(call)["type"].clone()).collect();
     assert_eq!(types, ["pawl.alert.raised", "pawl.alert.resolved"]);
-    assert_eq!(body(&told[1])["data"]["value"], 0.2);
+    let share = body(&told[1])["data"]["value"].as_f64().expect("a number");
+    assert!(share <= 0.4, "well below its limit: {share}");
     assert!(lines(&host).await.iter().all(|line| line["state"] == "ok"));
 }
 

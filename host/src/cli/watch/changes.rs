@@ -35,8 +35,6 @@ pub(super) fn changes(before: &Value, after: &Value) -> Vec<String> {
 
 fn run_line(run: &Value) -> String {
     let word = print::text(&run["status"]);
-    let at =
-        ["ended_at", "run_started_at", "created_at"].iter().map(|key| &run[*key]).find(|at| !at.is_null());
     let took = match (millis(&run["created_at"]), millis(&run["ended_at"])) {
         (Some(from), Some(to)) => format!(" in {}", super::draw::span(to - from)),
         _ => String::new(),
@@ -47,6 +45,14 @@ fn run_line(run: &Value) -> String {
         (output, _) => format!(": {output}"),
     };
     let (run_id, function) = (print::text(&run["run_id"]), print::text(&run["function_id"]));
-    let at = time_of_day(at.unwrap_or(&Value::Null));
+    let at = time_of_day(last_moment(run));
     format!("{at} run {run_id} of {function} {word}{took}{result}")
+}
+
+/// The latest time that a run says anything of; texts of one form sort as their times do.
+fn last_moment(run: &Value) -> &Value {
+    const TIMES: [&str; 4] = ["created_at", "run_started_at", "started_at", "ended_at"];
+    let steps = run["steps"].as_array().map_or(&[][..], |steps| steps);
+    let all = steps.iter().chain([run]).flat_map(|of| TIMES.map(|key| &of[key]));
+    all.max_by_key(|at| at.as_str()).unwrap_or(&Value::Null)
 }

@@ -126,9 +126,16 @@ pub(super) fn draw(run: &Value, logs: &[Value], frame: Frame) -> Vec<String> {
     let mut lines = heading(run, frame);
     let from = millis(&run["created_at"]).unwrap_or(frame.now);
     let rows = rows(run, frame.now);
-    let names = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0).min(NAMES);
-    let notes = rows.iter().map(|row| row.note.chars().count()).max().unwrap_or(0).min(NOTES);
-    let cells = frame.width.saturating_sub(names + notes + 4).max(10);
+    let names =
+        rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0).min(NAMES).min(frame.width / 4);
+    let notes = rows
+        .iter()
+        .map(|row| row.note.chars().count())
+        .max()
+        .unwrap_or(0)
+        .min(NOTES)
+        .min(frame.width * 2 / 5);
+    let cells = frame.width.saturating_sub(names + notes + 4).max(1);
     let to = millis(&run["ended_at"]).unwrap_or(frame.now).max(from + 1);
     let axis = Axis { from, to, cells };
     let end = ending(run, frame.width);
@@ -151,7 +158,7 @@ pub(super) fn draw(run: &Value, logs: &[Value], frame: Frame) -> Vec<String> {
         hidden += 1;
     }
     if hidden > 0 {
-        lines.push(painted(FAINT, &format!("… {hidden} earlier steps")));
+        lines.push(painted(FAINT, &format!("… {hidden} earlier lines")));
     }
     lines.extend(drawn.into_iter().flatten());
     if said > 0 {

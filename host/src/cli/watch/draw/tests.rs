@@ -58,14 +58,42 @@ fn tries_sleeps_and_lines_lie_on_one_axis() {
     let mut run = run("Sleeping", None, json!([charge(), nap()]));
     run["wake_at"] = time(60_000);
     let frame = Frame { now: at(10_000), width: 80, height: 24 };
-    check(&run, &[line(0, "info", "charging")], frame, &expect![[r#""#]]);
+    check(
+        &run,
+        &[line(0, "info", "charging")],
+        frame,
+        &expect![[r#"
+        01KB2Y  ship-order  Sleeping until 2026-11-24T12:01:00Z  10 s
+        event evt_1 (shop/order.placed)
+                │0 ms               │5 s
+        queue   ····                                      1 s
+        charge      ████────────████                      Completed 4 s
+          try 1 failed after 1 s: FlakyError: attempt 0 fails
+        nap                         ┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈  Sleeping until 11-24T12:01:00Z
+        logs
+        12:00:01.500 info  [charge] charging n=7
+    "#]],
+    );
 }
 
 #[test]
 fn a_run_that_failed_says_why() {
     let mut failed = run("Failed", Some(5_250), json!([charge()]));
     failed["error"] = json!({"name": "CardError", "message": "no\nmoney"});
-    check(&failed, &[], Frame { now: at(99_000), width: 60, height: 24 }, &expect![[r#""#]]);
+    check(
+        &failed,
+        &[],
+        Frame { now: at(99_000), width: 60, height: 24 },
+        &expect![[r#"
+        01KB2Y  ship-order  Failed  5.2 s
+        event evt_1 (shop/order.placed)
+                │0 ms         │2 s          │4 s
+        queue   ·······                                1 s
+        charge         ███████──────────────███████    Completed 4 s
+          try 1 failed after 1 s: FlakyError: attempt 0 fails
+        CardError: no…
+    "#]],
+    );
 }
 
 #[test]
@@ -78,7 +106,25 @@ fn what_does_not_fit_is_left_out_and_counted() {
     let steps: Vec<_> = (10..50).map(step).collect();
     let logs: Vec<_> = (0..50).map(|n| line(n, "debug", &"x".repeat(200))).collect();
     let run = run("Running", None, json!(steps));
-    check(&run, &logs, Frame { now: at(5_500), width: 40, height: 12 }, &expect![[r#""#]]);
+    check(
+        &run,
+        &logs,
+        Frame { now: at(5_500), width: 40, height: 12 },
+        &expect![[r#"
+        01KB2Y  ship-order  Running  5.5 s
+        event evt_1 (shop/order.placed)
+                    │0 ms
+        … 39 earlier lines
+        a-step-wi…           █   Completed 50 ms
+        a-step-wi…           █   Completed 50 ms
+        …                    ▒▒  Running
+        logs
+        12:00:01.500 debug [charge] xxxxxxxxxxx…
+        12:00:01.500 debug [charge] xxxxxxxxxxx…
+        12:00:01.500 debug [charge] xxxxxxxxxxx…
+        12:00:01.500 debug [charge] xxxxxxxxxxx…
+    "#]],
+    );
 }
 
 #[test]
@@ -91,7 +137,15 @@ fn elsewhere_than_on_a_terminal_each_change_is_a_line() {
     over["output"] = json!({"shipped": true});
     let series = [Value::Null, begun, asleep.clone(), asleep, over];
     let lines: Vec<_> = series.windows(2).flat_map(|two| changes(&two[0], &two[1])).collect();
-    expect![[r#""#]].assert_eq(&lines.join("\n"));
+    expect![[r#"
+        12:00:01.000 run 01KB2Y of ship-order Running
+        12:00:02.000 charge try 1 failed: FlakyError: attempt 0 fails
+        12:00:05.000 charge Completed 4 s
+        12:00:05.000 nap Sleeping until 11-24T12:01:00Z
+        12:00:05.000 run 01KB2Y of ship-order Sleeping
+        12:01:00.000 nap Completed 55 s
+        12:01:00.100 run 01KB2Y of ship-order Completed in 1 min: {"shipped":true}"#]]
+    .assert_eq(&lines.join("\n"));
 }
 
 #[test]
