@@ -155,6 +155,7 @@ pub(super) async fn resend(
         at: None,
         version: event.version,
         sender: None,
+        trace: None,
     };
     match again.check() {
         Ok(event) => accept(&dashboard, &posted.viewer, event, detail).await,

@@ -66,7 +66,7 @@ impl EventForm {
             }
         };
         let name = self.name.trim().into();
-        let event = NewEvent { name, data, user, at: None, version: None, sender: None };
+        let event = NewEvent { name, data, user, at: None, version: None, sender: None, trace: None };
         event.check().map_err(|bad| {
             self.problems.name = Some(name_problem(&bad));
             self
