@@ -57,6 +57,11 @@ pub(super) struct Series {
 }
 
 impl Series {
+    /// Numbers that are known for each piece, as a line.
+    pub(super) fn line(name: impl Into<Cow<'static, str>>, values: &[u64]) -> Self {
+        Self::counts(name, "line", values)
+    }
+
     /// Counts: a piece of which nothing is known had none.
     pub(super) fn counts(name: impl Into<Cow<'static, str>>, class: &'static str, values: &[u64]) -> Self {
         Self { name: name.into(), class, values: values.iter().map(|n| Some(float(*n))).collect() }
@@ -277,9 +282,9 @@ fn decimal_step(least: f64) -> f64 {
 
 /// The same for milliseconds: beyond a second in the steps of a clock.
 fn time_step(least: f64) -> f64 {
-    const CLOCK: [f64; 15] = [
-        1e3, 2e3, 5e3, 10e3, 15e3, 30e3, 60e3, 120e3, 300e3, 600e3, 900e3, 1_800e3, 3_600e3, 7_200e3,
-        21_600e3,
+    const CLOCK: [f64; 17] = [
+        1e3, 2e3, 3e3, 5e3, 10e3, 15e3, 20e3, 30e3, 60e3, 120e3, 300e3, 600e3, 900e3, 1_800e3, 3_600e3,
+        7_200e3, 21_600e3,
     ];
     const DAY: f64 = 86_400e3;
     if least <= 500.0 {

@@ -44,7 +44,15 @@ mod tests {
 
     fn event(name: &str, data: &str) -> Event {
         let data = Payload::parse(data.into(), 1_000).expect("JSON");
-        let new = NewEvent { name: name.into(), data, user: None, at: None, version: None, sender: None };
+        let new = NewEvent {
+            name: name.into(),
+            data,
+            user: None,
+            at: None,
+            version: None,
+            sender: None,
+            trace: None,
+        };
         new.accept(EventId::new("e1"), Timestamp::from_millis(0))
     }
 
