@@ -57,7 +57,7 @@ async fn a_test_event_starts_the_function_and_a_wrong_one_is_kept_with_what_is_w
     let to = "/ui/functions/sleeper/test";
     let typed = [("name", "test/sleeper"), ("data", "{\"ms\": <oops>}"), ("user", "")];
     let wrong = submit(&host, "/functions/sleeper", to, &typed).await.expect(422).body;
-    assert!(wrong.contains("not valid JSON") && wrong.contains("&#60;oops&#62;"), "{wrong}");
+    assert!(wrong.contains("Not valid JSON") && wrong.contains("&#60;oops&#62;"), "{wrong}");
 
     let typed = [("name", "test/sleeper"), ("data", "{\"ms\": 1}"), ("user", "{\"id\": \"u_1\"}")];
     let sent = submit(&host, "/functions/sleeper", to, &typed).await.expect(303);
