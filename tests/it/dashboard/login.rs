@@ -107,7 +107,7 @@ async fn nothing_but_the_hosts_own_is_loaded_and_nothing_is_kept() {
         says(policy, "frame-ancestors 'none'");
         assert_eq!(answer.header("cache-control"), "no-store");
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
-        assert_eq!(answer.header("referrer-policy"), "no-referrer");
+        assert_eq!(answer.header("referrer-policy"), "same-origin");
         for inline in ["<style", "style=\"", " onclick=", "<script>"] {
             does_not_say(&answer.body, inline);
         }
