@@ -55,8 +55,9 @@ impl<'a> Browser<'a> {
     }
 
     async fn send(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        let request = self.host.request(Method::POST, path).header("cookie", &self.cookie);
-        self.host.ask(request.form(fields)).await
+        let origin = format!("http://{}", self.host.addr());
+        let request = self.host.request(Method::POST, path).header("origin", origin);
+        self.host.ask(request.header("cookie", &self.cookie).form(fields)).await
     }
 
     /// Sends a form as the page at `page` has it, with its token.
