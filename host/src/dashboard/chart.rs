@@ -236,7 +236,7 @@ impl Spark {
     }
 }
 
-/// An SVG path through the middles of the pieces; a point by itself is a dot.
+/// An SVG path through the middles of the pieces; one by itself is a dash.
 fn path(values: &[Option<f64>], top: f64, high: f64) -> String {
     let each = WIDE / float(values.len().max(1) as u64);
     let mut path = String::new();
@@ -246,11 +246,16 @@ fn path(values: &[Option<f64>], top: f64, high: f64) -> String {
             is_drawing = false;
             continue;
         };
-        let (x, y) = (tenths((float(n as u64) + 0.5) * each), tenths(high - high * value / top));
         let is_alone = !is_drawing && values.get(n + 1).copied().flatten().is_none();
-        let (verb, dot) = (if is_drawing { 'L' } else { 'M' }, if is_alone { "h0" } else { "" });
+        let y = tenths(high - high * value / top);
         // a string takes what is written
-        let _written = write!(path, "{verb}{x} {y}{dot}");
+        let _written = match is_alone {
+            true => write!(path, "M{} {y}h{}", tenths((float(n as u64) + 0.2) * each), tenths(0.6 * each)),
+            false => {
+                let verb = if is_drawing { 'L' } else { 'M' };
+                write!(path, "{verb}{} {y}", tenths((float(n as u64) + 0.5) * each))
+            }
+        };
         is_drawing = true;
     }
     path
@@ -359,9 +364,9 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_a_gap_where_nothing_was_measured_and_a_dot_for_a_lone_point() {
+    fn a_line_has_a_gap_where_nothing_was_measured_and_a_dash_for_a_lone_point() {
         let values = [Some(1.0), Some(2.0), None, Some(2.0)];
-        assert_eq!(path(&values, 2.0, HIGH), "M125 50L375 0M875 0h0");
+        assert_eq!(path(&values, 2.0, HIGH), "M125 50L375 0M800 0h150");
     }
 
     #[test]
