@@ -5,7 +5,8 @@ use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 use std::sync::LazyLock;
 
-const CSS: &str = include_str!("../../dashboard/pawl.css");
+const CSS: &str =
+    concat!(include_str!("../../dashboard/pawl.css"), include_str!("../../dashboard/pages.css"));
 const JS: &str = include_str!("../../dashboard/pawl.js");
 const THEME: &str = include_str!("../../dashboard/theme.js");
 

@@ -57,6 +57,11 @@ pub(super) struct Series {
 }
 
 impl Series {
+    /// Numbers that are known for each piece, as a line.
+    pub(super) fn line(name: impl Into<Cow<'static, str>>, values: &[u64]) -> Self {
+        Self::counts(name, "line", values)
+    }
+
     /// Counts: a piece of which nothing is known had none.
     pub(super) fn counts(name: impl Into<Cow<'static, str>>, class: &'static str, values: &[u64]) -> Self {
         Self { name: name.into(), class, values: values.iter().map(|n| Some(float(*n))).collect() }
@@ -231,7 +236,7 @@ impl Spark {
     }
 }
 
-/// An SVG path through the middles of the pieces; a point by itself is a dot.
+/// An SVG path through the middles of the pieces; one by itself is a dash.
 fn path(values: &[Option<f64>], top: f64, high: f64) -> String {
     let each = WIDE / float(values.len().max(1) as u64);
     let mut path = String::new();
@@ -241,11 +246,16 @@ fn path(values: &[Option<f64>], top: f64, high: f64) -> String {
             is_drawing = false;
             continue;
         };
-        let (x, y) = (tenths((float(n as u64) + 0.5) * each), tenths(high - high * value / top));
         let is_alone = !is_drawing && values.get(n + 1).copied().flatten().is_none();
-        let (verb, dot) = (if is_drawing { 'L' } else { 'M' }, if is_alone { "h0" } else { "" });
+        let y = tenths(high - high * value / top);
         // a string takes what is written
-        let _written = write!(path, "{verb}{x} {y}{dot}");
+        let _written = match is_alone {
+            true => write!(path, "M{} {y}h{}", tenths((float(n as u64) + 0.2) * each), tenths(0.6 * each)),
+            false => {
+                let verb = if is_drawing { 'L' } else { 'M' };
+                write!(path, "{verb}{} {y}", tenths((float(n as u64) + 0.5) * each))
+            }
+        };
         is_drawing = true;
     }
     path
@@ -277,9 +287,9 @@ fn decimal_step(least: f64) -> f64 {
 
 /// The same for milliseconds: beyond a second in the steps of a clock.
 fn time_step(least: f64) -> f64 {
-    const CLOCK: [f64; 15] = [
-        1e3, 2e3, 5e3, 10e3, 15e3, 30e3, 60e3, 120e3, 300e3, 600e3, 900e3, 1_800e3, 3_600e3, 7_200e3,
-        21_600e3,
+    const CLOCK: [f64; 17] = [
+        1e3, 2e3, 3e3, 5e3, 10e3, 15e3, 20e3, 30e3, 60e3, 120e3, 300e3, 600e3, 900e3, 1_800e3, 3_600e3,
+        7_200e3, 21_600e3,
     ];
     const DAY: f64 = 86_400e3;
     if least <= 500.0 {
@@ -354,9 +364,9 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_a_gap_where_nothing_was_measured_and_a_dot_for_a_lone_point() {
+    fn a_line_has_a_gap_where_nothing_was_measured_and_a_dash_for_a_lone_point() {
         let values = [Some(1.0), Some(2.0), None, Some(2.0)];
-        assert_eq!(path(&values, 2.0, HIGH), "M125 50L375 0M875 0h0");
+        assert_eq!(path(&values, 2.0, HIGH), "M125 50L375 0M800 0h150");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What is measured, over time.
 
 use super::Dashboard;
-use super::chart::{Chart, Series, Unit, float};
+use super::chart::{Chart, Series, Unit};
 use super::choice::Choice;
 use super::error::PageError;
 use super::filters;
@@ -74,10 +74,11 @@ pub(super) async fn show(State(dashboard): State<Dashboard>, viewer: Viewer) -> 
         Chart::bars("Runs that ended", &axis, tallies.ended()),
         Chart::lines("Success rate", &axis, Unit::Share, tallies.success()),
         Chart::lines("Duration", &axis, Unit::Time, tallies.took()),
+        Chart::bars("Runs that were made", &axis, tallies.made()),
         Chart::bars("Events", &axis, by_name(&axis, &events)),
     ];
-    charts.extend(waiting(&axis, &backlog));
     charts.push(webhooks::chart("Webhooks", &axis, &deliveries));
+    charts.extend(waiting(&axis, &backlog));
     page(&ChartsPage {
         shell: dashboard.shell(&viewer, Nav::Metrics),
         period: range.as_str(),
@@ -123,20 +124,12 @@ fn by_name(axis: &Axis, counts: &[EventCount]) -> Vec<Series> {
 
 /// How many runs waited for their turn, over all functions, and for how long.
 fn waiting(axis: &Axis, backlog: &[BacklogPoint]) -> [Chart; 2] {
-    let mut ready = vec![None; axis.pieces];
-    for point in backlog {
-        if let Some(piece) = axis.piece(point.at) {
-            *ready[piece].get_or_insert(0) += point.ready;
-        }
-    }
+    let ready = axis.sums(backlog.iter().map(|p| (p.at, p.ready)));
     let age = axis.highest(backlog.iter().map(|p| (p.at, p.age.as_millis())));
-    let line = |name: &'static str, values: Vec<Option<u64>>| {
-        let values = values.into_iter().map(|n| n.map(float)).collect();
-        vec![Series { name: name.into(), class: "line", values }]
-    };
+    let line = |values: &[u64]| vec![Series::line("At most", values)];
     [
-        Chart::lines("Runs that waited for their turn", axis, Unit::Count, line("At most", ready)),
-        Chart::lines("How long the oldest had waited", axis, Unit::Time, line("At most", age)),
+        Chart::lines("Runs that waited for their turn", axis, Unit::Count, line(&ready)),
+        Chart::lines("How long the oldest had waited", axis, Unit::Time, line(&age)),
     ]
 }
 

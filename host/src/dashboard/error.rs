@@ -52,6 +52,9 @@ impl From<StoreError> for PageError {
                 Self::Unavailable
             }
             StoreError::Fenced | StoreError::Conflict => Self::Unavailable,
+            StoreError::BadCursor => {
+                Self::Invalid("This list cannot go on from here: begin at its newest page again.".into())
+            }
         }
     }
 }

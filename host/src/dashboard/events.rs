@@ -99,6 +99,7 @@ pub(super) fn source(event: &Event) -> &str {
     match event.sender.as_ref().map(|s| s.source) {
         Some("api") => "Event API",
         Some("stripe") => "Stripe",
+        Some("cron") => "Schedule",
         Some("pawl") => "This host",
         Some(other) => other,
         None if event.name.starts_with("inngest/") || event.name.starts_with("pawl/") => "This host",

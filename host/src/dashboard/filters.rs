@@ -1,6 +1,8 @@
 //! How values are shown, as filters of templates: `{{ run.created_at|time }}`. What is not
 //! there is a dash.
 
+#![expect(unreachable_pub, reason = "the attribute of filters makes them so")]
+
 use askama::filters::HtmlSafeOutput;
 use askama::{Result, Values};
 use pawl_engine::{Span, Status, Timestamp};

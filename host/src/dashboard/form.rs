@@ -92,10 +92,12 @@ fn object(text: &str) -> Result<Payload, String> {
     }
 }
 
-fn sentence(text: &str) -> String {
+/// What an error says, as a sentence.
+pub(super) fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", chars.as_str())
+    let stop = if text.ends_with(['.', '?', '!']) { "" } else { "." };
+    format!("{first}{}{stop}", chars.as_str())
 }
 
 #[cfg(test)]

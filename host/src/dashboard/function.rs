@@ -1,7 +1,7 @@
 //! One function: how it does, what it may, and what can be done with it.
 
 use super::Dashboard;
-use super::chart::{Chart, Series, Unit, float};
+use super::chart::{Chart, Series, Unit};
 use super::describe::{self, TriggerView, Words};
 use super::error::{PageError, refusal};
 use super::filters;
@@ -229,11 +229,7 @@ async fn render(
             "Runs that waited for their turn",
             &axis,
             Unit::Count,
-            vec![Series {
-                name: "At most".into(),
-                class: "line",
-                values: waiting.into_iter().map(|n| n.map(float)).collect(),
-            }],
+            vec![Series::line("At most", &waiting)],
         ),
         failed,
         depth,

@@ -149,12 +149,12 @@ impl Axis {
         self.every.as_millis() > HOUR * 1_000
     }
 
-    /// The highest by the piece; `None`: nothing was measured.
-    pub(super) fn highest(&self, values: impl IntoIterator<Item = (Timestamp, u64)>) -> Vec<Option<u64>> {
-        let mut highest = vec![None; self.pieces];
+    /// The highest by the piece; 0 where nothing is known.
+    pub(super) fn highest(&self, values: impl IntoIterator<Item = (Timestamp, u64)>) -> Vec<u64> {
+        let mut highest = vec![0; self.pieces];
         for (at, value) in values {
             if let Some(piece) = self.piece(at) {
-                highest[piece] = highest[piece].max(Some(value));
+                highest[piece] = value.max(highest[piece]);
             }
         }
         highest
@@ -282,6 +282,11 @@ impl Tallies {
             Series::counts("Failed", "bar-failed", &self.each(|t| t.failed)),
             Series::counts("Cancelled", "bar-cancelled", &self.each(|t| t.cancelled)),
         ]
+    }
+
+    /// Runs that were made, as bars.
+    pub(super) fn made(&self) -> Vec<Series> {
+        vec![Series::counts("Made", "bar-1", &self.each(|t| t.made))]
     }
 
     /// Durations as lines.

@@ -107,7 +107,7 @@ pub(super) async fn show(
         failure: failure(&run).map(|f| sight.failure(f)),
         cancelled: None,
         output: None,
-        details: fall.rows.iter().map(|row| parts::detail(row, &lines, sight)).collect(),
+        details: fall.rows.iter().map(|row| parts::detail(row, &lines, failure(&run), sight)).collect(),
         notes: run.journal.iter().filter_map(|e| parts::note(e, sight)).collect(),
         lines: lines.into_iter().filter(|line| line.step.is_none()).collect(),
         has_more_lines,

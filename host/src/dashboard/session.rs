@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// Where they are kept.
+/// Where they are kept: no function has this bucket, since no id has a colon.
 const BUCKET: &str = "pawl:sessions";
 
 /// How long a login holds.

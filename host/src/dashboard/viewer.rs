@@ -105,16 +105,13 @@ fn origin(headers: &HeaderMap) -> String {
     format!("{scheme}://{}", text("host").unwrap_or("localhost:3000"))
 }
 
-/// A browser that names a page names one of ours.
+/// A browser that names a page names one of ours: by the name under which it has reached
+/// this host, or whoever stands before it.
 pub(super) fn is_own_site(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).map(|v| v.to_str().unwrap_or_default());
-    match text(header::ORIGIN) {
-        None => true,
-        Some(origin) => {
-            let host = origin.split_once("://").map(|(_, host)| host);
-            host.is_some() && host == text(header::HOST)
-        }
-    }
+    let text = |name: &str| headers.get(name).map(|v| v.to_str().unwrap_or_default());
+    let Some(origin) = text("origin") else { return true };
+    let host = origin.split_once("://").map(|(_, host)| host);
+    host.is_some() && [text("host"), text("x-forwarded-host")].contains(&host)
 }
 
 /// The fields of a form's body.

@@ -5,6 +5,7 @@ use super::chart::{Chart, Series};
 use super::choice::Choice;
 use super::error::PageError;
 use super::filters;
+use super::form::sentence;
 use super::json::Sight;
 use super::period::{Axis, Range};
 use super::shell::{Nav, Shell, page};
@@ -112,7 +113,7 @@ fn row(delivery: Delivery) -> Row {
         provider: delivery.provider,
         answered: word(delivery.answered),
         // a parser may quote what it could not read
-        reason: said.map(|said| Sight::Masked.text(&said).text),
+        reason: said.map(|said| sentence(&Sight::Masked.text(&said).text)),
         cure: delivery.reason.as_deref().and_then(cure),
         event: delivery.event.map(|id| id.to_string()),
         name: delivery.event_name.unwrap_or_default(),
@@ -167,6 +168,6 @@ mod tests {
         };
         let row = row(delivery);
         assert!(row.cure.is_some_and(|cure| cure.contains("STRIPE_WEBHOOK_SECRET")));
-        assert_eq!(row.reason.as_deref(), Some("no signature matches for [masked]"));
+        assert_eq!(row.reason.as_deref(), Some("No signature matches for [masked]."));
     }
 }

@@ -68,7 +68,7 @@ async fn a_wrong_key_is_refused_and_on_record_and_the_eleventh_is_not_tried() {
     assert_eq!(answer.header("retry-after"), "60");
     let request = host.request(Method::GET, "/audit").bearer_auth(SIGNING_KEY);
     let audit = host.ask(request).await.expect(200).body;
-    says(&audit, "login_refused");
+    says(&audit, "Login refused");
     does_not_say(&audit, "not-the-key");
     does_not_say(&host.log(), "not-the-key");
 }
@@ -107,7 +107,7 @@ async fn nothing_but_the_hosts_own_is_loaded_and_nothing_is_kept() {
         says(policy, "frame-ancestors 'none'");
         assert_eq!(answer.header("cache-control"), "no-store");
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
-        assert_eq!(answer.header("referrer-policy"), "no-referrer");
+        assert_eq!(answer.header("referrer-policy"), "same-origin");
         for inline in ["<style", "style=\"", " onclick=", "<script>"] {
             does_not_say(&answer.body, inline);
         }

@@ -1,10 +1,16 @@
 //! The dashboard over HTTP: who may see it, what its pages show, and what its forms do.
 
+mod audit;
+mod charts;
+mod events;
+mod functions;
 mod login;
 mod run;
 mod runs;
+mod webhooks;
 
 use pawl_tests::answer::Answer;
+use pawl_tests::clock::{PATIENCE, until};
 use pawl_tests::setup::SIGNING_KEY;
 use pawl_tests::{Host, Setup};
 use reqwest::Method;
@@ -49,8 +55,9 @@ impl<'a> Browser<'a> {
     }
 
     async fn send(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        let request = self.host.request(Method::POST, path).header("cookie", &self.cookie);
-        self.host.ask(request.form(fields)).await
+        let origin = format!("http://{}", self.host.addr());
+        let request = self.host.request(Method::POST, path).header("origin", origin);
+        self.host.ask(request.header("cookie", &self.cookie).form(fields)).await
     }
 
     /// Sends a form as the page at `page` has it, with its token.
@@ -79,4 +86,23 @@ fn does_not_say(page: &str, text: &str) {
 
 fn dev() -> Setup {
     Setup::dev().guests(&["steps"])
+}
+
+/// A page of a host in development.
+async fn page(host: &Host, path: &str) -> String {
+    Browser::new(host).read(path).await
+}
+
+/// The same once it says this: what is counted is told a moment after it is true.
+async fn page_that_says(host: &Host, path: &str, text: &str) -> String {
+    until(&format!("{path} to say {text:?}"), PATIENCE, async || {
+        let page = page(host, path).await;
+        if page.contains(text) { Ok(page) } else { Err(page) }
+    })
+    .await
+}
+
+/// Sends a form as the page at `from` has it.
+async fn submit(host: &Host, from: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
+    Browser::new(host).submit(from, path, fields).await
 }

@@ -72,7 +72,7 @@ async fn personal_data_is_masked_until_it_is_asked_for_and_that_is_on_record() {
     }
     says(&open, "on record");
     let audit = browser.read("/audit").await;
-    says(&audit, "reveal");
+    says(&audit, "Looked at personal data");
     says(&audit, &run);
     // for this login alone, and until it is masked again
     let other = Browser::logged_in(&host).await;
@@ -110,7 +110,7 @@ async fn a_run_is_paused_resumed_cancelled_and_run_again_from_its_page() {
     says(&browser.read(&format!("/runs/{from}")).await, "from nap on");
     assert_eq!(host.wait_for_run(&from, "Sleeping").await["steps"][0]["id"], "before");
     let audit = browser.read("/audit").await;
-    for verb in ["pause", "resume", "cancel", "rerun", "from nap"] {
+    for verb in ["Paused", "Resumed", "Cancelled", "Reran", "from nap"] {
         says(&audit, verb);
     }
 }

@@ -4,7 +4,7 @@ use crate::dashboard::json::{FailureView, Shown, Sight};
 use crate::dashboard::waterfall::Row;
 use pawl_engine::event::Event;
 use pawl_engine::view::AttemptView;
-use pawl_engine::{Entry, Line, Span, Timestamp};
+use pawl_engine::{Entry, Failure, Line, Span, Timestamp};
 
 /// What is known of a step.
 pub(super) struct StepDetail {
@@ -18,6 +18,8 @@ pub(super) struct StepDetail {
     pub(super) wake_at: Option<Timestamp>,
     /// The run that it called.
     pub(super) invoked: Option<String>,
+    /// Its error is the run's, which stands above.
+    pub(super) is_above: bool,
     /// It is what one wants to see first.
     pub(super) is_open: bool,
 }
@@ -41,14 +43,21 @@ impl Attempt {
     }
 }
 
-/// What is known of a row's step; lines are all of the run's.
-pub(super) fn detail(row: &Row, lines: &[LineView], sight: Sight) -> Option<StepDetail> {
+/// What is known of a row's step; lines are all of the run's, and so is the failure.
+pub(super) fn detail(
+    row: &Row,
+    lines: &[LineView],
+    failure: Option<&Failure>,
+    sight: Sight,
+) -> Option<StepDetail> {
     let step = row.step.as_ref()?;
+    let is_above = step.error.is_some() && step.error.as_ref() == failure;
     let key = step.id.to_string();
     Some(StepDetail {
         attempts: step.attempts.iter().map(|a| Attempt::new(a, sight)).collect(),
         output: step.output.as_ref().map(|output| sight.json(output)),
-        error: step.error.as_ref().map(|e| sight.failure(e)),
+        error: step.error.as_ref().filter(|_| !is_above).map(|e| sight.failure(e)),
+        is_above,
         lines: lines.iter().filter(|line| line.step.as_deref() == Some(&key)).cloned().collect(),
         about: step.about.as_deref().map(|about| sight.text(about)),
         wake_at: step.wake_at,

@@ -7,8 +7,9 @@ use pawl_engine::{Span, Timestamp};
 const GAP: f64 = 6.0;
 const GAPS: f64 = 48.0;
 
-/// A gap is collapsed when it is longer than this share of all that is not one.
+/// A gap is collapsed when it is longer than this share of all that is not one, and not short.
 const LONG: u64 = 3;
+const SHORT: u64 = 250;
 
 /// Lengths that ticks may be apart, in milliseconds.
 const STEPS: [u64; 34] = {
@@ -109,7 +110,7 @@ impl Axis {
         let lengths = |is_busy: bool| {
             parts.iter().filter(move |(_, b)| *b == is_busy).map(|((a, b), _)| (*b - *a).as_millis())
         };
-        let long = lengths(true).sum::<u64>() / LONG;
+        let long = (lengths(true).sum::<u64>() / LONG).max(SHORT);
         let is_gap = |(from, until): Stretch, is_busy: bool| !is_busy && (until - from).as_millis() > long;
         let gaps: Vec<bool> = parts.iter().map(|(time, is_busy)| is_gap(*time, *is_busy)).collect();
         let count = gaps.iter().filter(|is_gap| **is_gap).count();

@@ -107,7 +107,9 @@ impl Stretch {
     }
 
     fn bar(&self, axis: &Axis) -> Bar {
-        let (x, end) = (axis.at(self.from), axis.at(self.until));
+        // what executes takes some time, also when no clock has seen it
+        let least = Span::from_millis(u64::from(self.is_busy()));
+        let (x, end) = (axis.at(self.from), axis.at(self.until.max(self.from + least)));
         let width = (end - x).max(SEEN);
         let lasting = lasting(self.until - self.from);
         let so_far = if self.is_open { " so far" } else { "" };
@@ -242,7 +244,8 @@ fn halts(run: &RunRow, now: Timestamp) -> Vec<Draft> {
                 ));
             }
             Entry::TryFailed { number, at, retry_at, .. } => {
-                let until = next(place).next().map_or((*retry_at).min(now), |e| (*retry_at).min(e.at()));
+                let after = next(place).find(|e| !matches!(e, Entry::Parked { .. }));
+                let until = after.map_or(now, Entry::at).min(*retry_at);
                 let words = format!("Try {} of the function failed; waited", number + 1);
                 let wait = Stretch::new(*at, until.max(*at), "b-backoff", words);
                 drafts.push(draft("Function failed", "retrying", vec![wait]));
