@@ -1,5 +1,5 @@
 // Events and webhooks: what came in, what it started, what is shown of people.
-import { confirmed, expect, filter, runLink, status, test } from "./fixtures.js";
+import { confirmed, expect, filter, flash, runLink, status, test } from "./fixtures.js";
 
 test("an event is found, and leads to the runs that it started", async ({ page, host }) => {
   const run = await host.made("test/ten-steps", { n: 1, order: "o-event" }, "Completed");
@@ -22,7 +22,7 @@ test("an event is sent again as a new one", async ({ page, host }) => {
   await page.goto(`/events/${run.event_id}`);
   await page.getByRole("button", { name: "Resend" }).click();
   await confirmed(page, "Resend");
-  await expect(page.getByRole("status").first()).toContainText(/sent/i);
+  await expect(flash(page)).toContainText(/sent/i);
   await page.goto("/events?q=data.order%3Ao-again");
   await expect(page.getByRole("row").filter({ hasText: "test/ten-steps" })).toHaveCount(2);
 });
