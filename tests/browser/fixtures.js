@@ -43,7 +43,7 @@ export const test = base.extend({
       const page = await context.newPage();
       await page.goto("/login");
       await logIn(page);
-      await expect(menu(page)).toBeVisible();
+      await expect(page.getByRole("heading", { level: 1 })).toHaveText("Runs");
       const state = await context.storageState();
       await context.close();
       await use(state);
