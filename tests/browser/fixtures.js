@@ -43,7 +43,7 @@ export const test = base.extend({
       const page = await context.newPage();
       await page.goto("/login");
       await logIn(page);
-      await expect(menu(page)).toBeVisible();
+      await expect(page.getByRole("heading", { level: 1 })).toHaveText("Runs");
       const state = await context.storageState();
       await context.close();
       await use(state);
@@ -122,12 +122,13 @@ class Watch {
 /** Fills in a list's filters and asks for what they say. */
 export async function filter(page, values) {
   const form = page.locator("form.filters");
-  for (const [label, value] of Object.entries(values)) {
-    const field = form.getByLabel(label, { exact: true });
-    const isChoice = await field.evaluate((element) => element.tagName === "SELECT");
-    await (isChoice ? field.selectOption(value) : field.fill(value));
-  }
-  await form.getByLabel("Search").press("Enter");
+  const field = (label) => form.getByLabel(label, { exact: true });
+  const isChoice = ([label]) => ["Status", "Function"].includes(label);
+  // a choice is asked for by itself, with what is typed
+  const [chosen, typed] = [Object.entries(values).filter(isChoice), Object.entries(values).filter((v) => !isChoice(v))];
+  for (const [label, value] of typed) await field(label).fill(value);
+  for (const [label, value] of chosen) await field(label).selectOption(value);
+  if (typed.length > 0) await field("Search").press("Enter");
   const wanted = Object.values(values).filter(Boolean);
   await expect(page).toHaveURL((url) => wanted.every((value) => [...url.searchParams.values()].includes(value)));
 }
@@ -151,6 +152,16 @@ export function menu(page) {
 /** A link to this run. */
 export function runLink(at, id) {
   return at.locator(`main a[href$="/runs/${id}"]`).first();
+}
+
+/** Opens all that can be opened. */
+export async function openAll(page) {
+  await page.evaluate(() => document.querySelectorAll("main details").forEach((details) => (details.open = true)));
+}
+
+/** What a page says of what was just done. */
+export function flash(page) {
+  return page.getByRole("main").getByRole("status");
 }
 
 /** Where an action asks first, says yes. */

@@ -1,5 +1,5 @@
 // Functions: what there is, a test event, pause and resume.
-import { confirmed, expect, mark, runRow, test } from "./fixtures.js";
+import { confirmed, expect, flash, mark, runRow, test } from "./fixtures.js";
 
 test("a function tells its trigger and deployment, and how it has been", async ({ page, host }) => {
   await host.made("test/ten-steps", { n: 1 }, "Completed");
@@ -46,7 +46,7 @@ test("a test event is sent from a function's page; JSON that is none stays and i
   await expect(data).toHaveAccessibleDescription(/line 1|EOF|JSON/i);
   await data.fill('{"n": 2, "order": "o-form"}');
   await page.getByRole("button", { name: "Send test event" }).click();
-  await expect(page.getByRole("status").first()).toContainText(/sent/i);
+  await expect(flash(page)).toContainText(/sent/i);
   await page.goto("/?q=data.order%3Ao-form");
   const rows = page.getByRole("row").filter({ hasText: "ten-steps" });
   await expect(rows).toHaveCount(1);

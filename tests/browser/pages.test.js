@@ -1,7 +1,7 @@
 // Every page, as different people meet it: by keyboard, on a phone, in the dark, in
 // another time zone, with assistive technology.
 import { accessible } from "./axe.js";
-import { expect, menu, PAGES, runLink, status, test } from "./fixtures.js";
+import { expect, menu, openAll, PAGES, runLink, status, test } from "./fixtures.js";
 
 /** Every address that has a page of its own, with something on it. */
 const everyPage = test.extend({
@@ -62,10 +62,6 @@ for (const scheme of ["light", "dark"]) {
       });
     });
   }
-}
-
-async function openAll(page) {
-  await page.evaluate(() => document.querySelectorAll("main details").forEach((d) => (d.open = true)));
 }
 
 /** How wide the page is, how wide its window, and what sticks out. */
@@ -166,6 +162,15 @@ test("with the keyboard alone: past the navigation, to a run, and back", async (
   await expect(status(page)).toHaveText("Completed");
   await page.keyboard.press("Alt+ArrowLeft");
   await expect(page).toHaveURL(/o-keys/);
+});
+
+test("a filter is chosen with the keyboard without losing one's place", async ({ page }) => {
+  await page.goto("/");
+  const choice = page.getByLabel("Status");
+  await choice.focus();
+  for (let n = 0; n < 3; n++) await page.keyboard.press("ArrowDown");
+  await expect(choice).toBeFocused();
+  expect(await choice.evaluate((element) => element.selectedIndex)).toBe(3);
 });
 
 test("the theme is the system's until one chooses, and then one's own", async ({ page, context }) => {

@@ -18,7 +18,8 @@ export default defineConfig({
     locale: "en-GB",
     timezoneId: "UTC",
     colorScheme: "light",
-    trace: "retain-on-failure",
+    trace: process.env.CI ? "off" : "retain-on-failure",
+    actionTimeout: 10_000,
     launchOptions: {
       executablePath: process.env.PAWL_BROWSER ?? "/usr/bin/chromium",
       args: [

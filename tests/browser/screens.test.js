@@ -3,7 +3,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import UPNG from "upng-js";
-import { expect, Host, PAGES, repository, test } from "./fixtures.js";
+import { expect, Host, PAGES, repository, SIGNING_KEY, test } from "./fixtures.js";
 import { stories, wave } from "./shop.js";
 
 const FOLDER = path.join(repository, "docs/screens");
@@ -50,7 +50,7 @@ if (process.env.PAWL_SCREENSHOTS === "1") {
     const made = await stories(host);
     await host.deliver("payment_intent.succeeded", { id: "evt_forged_2", secret: "whsec_of_another_endpoint" });
     fs.mkdirSync(FOLDER, { recursive: true });
-    const login = await loggedIn(browser, host);
+    const login = await loggedIn(host);
     await somethingOnRecord(login, host, made);
     for (const { name, scheme, isPhone, file } of PICTURES) {
       const context = await browser.newContext({
@@ -84,16 +84,13 @@ test("each page has its pictures, small ones, which the documentation shows", ()
   expect(fs.readdirSync(FOLDER).sort()).toEqual(PICTURES.map(({ file }) => file).sort());
 });
 
-async function loggedIn(browser, host) {
-  const context = await browser.newContext({ baseURL: host.url });
-  const page = await context.newPage();
-  await page.goto("/login");
-  await page.getByLabel("Signing key").fill("signing-key-of-the-tests");
-  await page.getByRole("button", { name: "Log in" }).click();
-  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Runs");
-  const state = await context.storageState();
-  await context.close();
-  return state;
+/** A login as a browser keeps it. */
+async function loggedIn(host) {
+  const body = new URLSearchParams({ key: SIGNING_KEY, to: "/" });
+  const answer = await fetch(`${host.url}/login`, { method: "POST", body, redirect: "manual" });
+  const [, name, value] = /^([^=]+)=([^;]*)/.exec(answer.headers.getSetCookie()[0]);
+  const cookie = { name, value, domain: "127.0.0.1", path: "/", expires: -1, httpOnly: true, secure: false };
+  return { cookies: [{ ...cookie, sameSite: "Strict" }], origins: [] };
 }
 
 /** What operators do, so that the audit log tells of it. */
