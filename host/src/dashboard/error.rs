@@ -40,9 +40,6 @@ impl From<StoreError> for PageError {
     fn from(e: StoreError) -> Self {
         match e {
             StoreError::NotFound => Self::NotFound("such thing"),
-            StoreError::BadCursor => Self::Invalid(
-                "This page's place in the list is none that there was: begin at the newest.".into(),
-            ),
             StoreError::Corrupt(why) => {
                 tracing::error!(why, "the store holds what cannot be read");
                 Self::Corrupt
