@@ -142,10 +142,15 @@ pub(super) async fn listen(
 mod tests {
     use super::*;
     use crate::pulse::Pulse;
-    use pawl_engine::{FunctionId, RunId, Timestamp};
+    use pawl_engine::{EventId, FunctionId, RunId, Timestamp};
 
     fn made(run: &str) -> Fact {
-        Fact::Made { run: RunId::new(run), function: FunctionId::new("f"), at: Timestamp::from_millis(0) }
+        Fact::Made {
+            run: RunId::new(run),
+            function: FunctionId::new("f"),
+            event: EventId::new("e"),
+            at: Timestamp::from_millis(0),
+        }
     }
 
     #[tokio::test(start_paused = true)]
