@@ -331,7 +331,7 @@ function showHelp() {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, textarea, select") || $("dialog[open]")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches?.("input, textarea, select") || $("dialog[open]")) return;
   if (goes && Date.now() - goes < 1500) {
     const link = $(`nav a[data-key="${CSS.escape(event.key)}"]`);
     goes = 0;

@@ -67,7 +67,7 @@ mod tests {
         );
         assert!(command.contains(r"O'\''Neill; $(rm -rf ~) `id`"), "{command}");
         // what a shell makes of it: run nothing, print the words
-        let script = format!("curl() {{ printf '%s' \"$6\"; }}; {command}");
+        let script = format!("curl() {{ printf '%s' \"$7\"; }}; {command}");
         let output = std::process::Command::new("sh").arg("-c").arg(script).output().expect("a shell");
         assert_eq!(String::from_utf8_lossy(&output.stdout), sent.to_string());
     }

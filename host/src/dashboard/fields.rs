@@ -28,7 +28,7 @@ impl Fields {
     /// A query with these fields set and all others as they are: `?a=1&b=2`. An empty value
     /// leaves its field out.
     pub(super) fn with(&self, changes: &[(&str, &str)]) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::from("?"));
+        let mut query = form_urlencoded::Serializer::for_suffix(String::from("?"), 1);
         let is_changed = |name: &str| changes.iter().any(|(n, _)| *n == name);
         let kept = self.0.iter().map(|(n, v)| (n.as_str(), v.as_str())).filter(|(n, _)| !is_changed(n));
         for (name, value) in kept.chain(changes.iter().copied()).filter(|(_, v)| !v.is_empty()) {

@@ -142,13 +142,13 @@ pub(super) async fn listen(
 mod tests {
     use super::*;
     use crate::pulse::Pulse;
-    use pawl_engine::{FunctionId, RunId, Timestamp};
+    use pawl_engine::{EventId, FunctionId, RunId, Timestamp};
 
     fn made(run: &str) -> Fact {
         Fact::Made {
             run: RunId::new(run),
             function: FunctionId::new("f"),
-            event: pawl_engine::EventId::new("e"),
+            event: EventId::new("e"),
             at: Timestamp::from_millis(0),
         }
     }

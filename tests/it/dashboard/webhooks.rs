@@ -12,12 +12,15 @@ async fn each_delivery_is_listed_with_its_outcome_and_the_cure() {
     host.deliver(&body).await.expect(200);
     host.deliver(&body).await.expect(200);
     host.deliver_with(b"t=1,v1=00", &body).await.expect(400);
-    let list = page_that_says(&host, "/webhooks", "Refused</span>").await;
-    for said in ["Accepted</span>", "Duplicate</span>", "evt_listed"] {
+    let list = page_that_says(&host, "/webhooks", "</svg>Refused</span>").await;
+    for said in ["</svg>Accepted</span>", "</svg>Duplicate</span>", "evt_listed"] {
         assert!(list.contains(said), "{said}: {list}");
     }
     let refused = page(&host, "/webhooks?outcome=refused").await;
-    assert!(refused.contains("Refused</span>") && !refused.contains("Accepted</span>"), "{refused}");
+    assert!(
+        refused.contains("</svg>Refused</span>") && !refused.contains("</svg>Accepted</span>"),
+        "{refused}"
+    );
 }
 
 #[tokio::test]
