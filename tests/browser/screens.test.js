@@ -2,8 +2,10 @@
 // else it is only looked whether there is one of each, small, and shown somewhere.
 import fs from "node:fs";
 import path from "node:path";
+import { expect, test } from "@playwright/test";
 import UPNG from "upng-js";
-import { expect, Host, PAGES, repository, SIGNING_KEY, test } from "./fixtures.js";
+import { PAGES } from "./fixtures.js";
+import { Host, repository, SIGNING_KEY } from "./host.js";
 import { stories, wave } from "./shop.js";
 
 const FOLDER = path.join(repository, "docs/screens");
