@@ -107,8 +107,8 @@ impl Outbox {
             tracing::error!(error = %e, "the alerts' outbox cannot be read");
         }
         let mut all = tokio::task::JoinSet::new();
-        for name in self.channels.keys().cloned() {
-            let (this, end) = (self.clone(), end.clone());
+        for name in self.channels.keys() {
+            let (this, name, end) = (self.clone(), name.clone(), end.clone());
             all.spawn(async move { this.serve(&name, &end).await });
         }
         while all.join_next().await.is_some() {}

@@ -132,8 +132,11 @@ pub(super) async fn send(State(dashboard): State<Dashboard>, posted: Posted) -> 
     match form.typed(&posted.fields).parse() {
         Ok(event) => accept(&dashboard, &posted.viewer, event, String::new()).await,
         Err(form) => {
-            let again =
-                NewPage { shell: dashboard.shell(&posted.viewer, Nav::Events), form, is_masked: false };
+            let again = NewPage {
+                shell: dashboard.shell(&posted.viewer, Nav::Events),
+                form: *form,
+                is_masked: false,
+            };
             Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&again)?).into_response())
         }
     }

@@ -55,21 +55,21 @@ impl EventForm {
     }
 
     /// The event, or the form with what is wrong.
-    pub(super) fn parse(mut self) -> Result<NewEvent, Self> {
+    pub(super) fn parse(mut self) -> Result<NewEvent, Box<Self>> {
         let data = object(if self.data.trim().is_empty() { "{}" } else { &self.data });
         let user = Some(self.user.as_str()).filter(|text| !text.trim().is_empty()).map(object).transpose();
         let (data, user) = match (data, user) {
             (Ok(data), Ok(user)) => (data, user),
             (data, user) => {
                 self.problems = Problems { name: None, data: data.err(), user: user.err() };
-                return Err(self);
+                return Err(Box::new(self));
             }
         };
         let name = self.name.trim().into();
         let event = NewEvent { name, data, user, at: None, version: None, sender: None, trace: None };
         event.check().map_err(|bad| {
             self.problems.name = Some(name_problem(&bad));
-            self
+            Box::new(self)
         })
     }
 }

@@ -141,7 +141,7 @@ pub(super) async fn test(
     match test_form(&id, String::new()).typed(&posted.fields).parse() {
         Ok(event) => super::event::accept(&dashboard, &posted.viewer, event, format!("a test of {id}")).await,
         Err(form) => {
-            let again = render(&dashboard, &posted.viewer, &manifest, Some(form)).await?;
+            let again = render(&dashboard, &posted.viewer, &manifest, Some(*form)).await?;
             Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&again)?).into_response())
         }
     }
