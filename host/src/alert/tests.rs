@@ -99,7 +99,7 @@ async fn what_a_crash_left_to_be_told_is_told_once_at_the_next_start() {
     after.0.restore().await.expect("reads");
     after.0.evaluate(later(start, 410)).await.expect("looks");
     after.0.evaluate(later(start, 420)).await.expect("looks");
-    assert_eq!(waiting(&*store).await, std::slice::from_ref(&key), "under the same id");
+    assert_eq!(waiting(&*store).await, [key.as_str()], "under the same id");
     assert_eq!(
         store.records().alert_records(None, 10).await.expect("reads").len(),
         1,
