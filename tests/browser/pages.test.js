@@ -143,13 +143,16 @@ test("with the keyboard alone: past the navigation, to a run, and back", async (
       const e = document.activeElement;
       const box = e.getBoundingClientRect();
       const style = getComputedStyle(e);
+      // a row wears the ring of its link
+      const row = e.closest("tr");
+      const isRowMarked = row !== null && getComputedStyle(row).outlineStyle !== "none";
       return {
         name: e.getAttribute("aria-label") ?? e.textContent.trim().slice(0, 40) + (e.id ? `#${e.id}` : ""),
         href: e.getAttribute("href"),
         inMain: Boolean(e.closest("main")),
         isSeen: box.width > 0 && box.bottom > 0 && box.top < innerHeight,
         // a field of a time shows it around its parts
-        hasRing: e.type === "datetime-local" || style.outlineStyle !== "none" || style.boxShadow !== "none",
+        hasRing: isRowMarked || e.type === "datetime-local" || style.outlineStyle !== "none" || style.boxShadow !== "none",
       };
     });
     seen.push(at);
