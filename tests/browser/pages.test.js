@@ -164,7 +164,7 @@ test("with the keyboard alone: past the navigation, to a run, and back", async (
   await page.keyboard.press("Enter");
   await expect(page).toHaveURL(new RegExp(run.run_id));
   await expect(status(page)).toHaveText("Completed");
-  await page.keyboard.press("Alt+ArrowLeft");
+  await page.goBack();
   await expect(page).toHaveURL(/o-keys/);
 });
 
