@@ -141,9 +141,17 @@ fn functions_of(catalog: Arc<Catalog>) -> Functions {
     Arc::new(move || catalog.snapshot())
 }
 
-/// What goes on beside runs; should it break they go on.
+/// What goes on beside runs, each by itself: should one break, the others and the runs go on.
 async fn beside(alerts: Rules, forgetting: Forgetting, store: Arc<dyn Store>, end: CancellationToken) {
-    tokio::join!(alerts.run(end.clone()), forgetting.run(end.clone()), sampler::run(store, end));
+    let mut all = tokio::task::JoinSet::new();
+    all.spawn(alerts.run(end.clone()));
+    all.spawn(forgetting.run(end.clone()));
+    all.spawn(sampler::run(store, end));
+    while let Some(ended) = all.join_next().await {
+        if let Err(e) = ended {
+            tracing::error!(error = %e, "alerts, retention or the watch over queues broke, and rests until a restart");
+        }
+    }
 }
 
 /// Looks for functions from now on. Comes back when all that there are have been read, so that

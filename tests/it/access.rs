@@ -16,7 +16,11 @@ const OPERATORS_PATHS: &[(&str, &str)] = &[
     ("GET", "/v1/functions"),
     ("GET", "/v1/deployments"),
     ("PUT", "/v1/deployments"),
-    ("GET", "/"),
+    ("GET", "/v1/alerts"),
+    ("GET", "/v1/alerts/history"),
+    ("POST", "/v1/alerts/test"),
+    ("GET", "/v1/runs/x/logs"),
+    ("GET", "/metrics"),
 ];
 
 async fn status(host: &Host, method: &str, path: &str, authorization: Option<&str>) -> (u16, String) {

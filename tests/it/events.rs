@@ -253,7 +253,7 @@ async fn lists_are_newest_first_in_pages_and_by_name() {
     assert_eq!(json!(rest), json!([1, 0]));
     assert_eq!(host.get("/v1/events?name=a/x").await.json()["metadata"]["cursor"], Value::Null);
     assert_eq!(host.read("/v1/events?name=nothing").await, json!([]));
-    let found = host.all("/v1/events?q=data.n:3&limit=1").await;
+    let found = host.all("/v1/events?q=data.n:3").await;
     let found: Vec<_> = found.iter().map(|e| (&e["name"], &e["data"]["n"])).collect();
     assert_eq!(json!(found), json!([("b/y", 3), ("a/x", 3)]));
     assert_eq!(host.read("/v1/events?q=data.n:3&name=a/x&until=2001-01-31T12:00:00Z").await, json!([]));

@@ -4,8 +4,9 @@ use super::*;
 use crate::config::alerts::{Channel, Shape};
 use crate::secret::Secret;
 use crate::store::memory::Memory;
+use crate::store::{Accept, Keep};
 use pawl_engine::alert::{Above, Pattern};
-use pawl_engine::{NewEvent, Span};
+use pawl_engine::{EventId, NewEvent, Span};
 use std::collections::BTreeMap;
 use tokio::sync::Notify;
 
@@ -72,8 +73,9 @@ async fn a_silence_is_told_once_and_its_end_too() {
     assert_eq!((record.state, record.subject.as_str()), (AlertState::Raised, "shop/*"));
     assert!(record.text.contains("no events within 5m"), "{}", record.text);
 
-    let new = new_event("shop/order.placed");
-    rules.0.intake.accept(vec![new]).await.expect("accepts");
+    let event = new_event("shop/order.placed").accept(EventId::new("e"), later(start, 325));
+    let accept = Accept { event, runs: Vec::new(), keep: Keep::Always };
+    store.accept(vec![accept]).await.expect("accepts");
     rules.0.evaluate(later(start, 330)).await.expect("looks");
     assert_eq!(waiting(&*store).await.len(), 2);
     assert_eq!(rules.view()[0].state, RuleState::Ok);

@@ -130,7 +130,7 @@ impl Ids {
 }
 
 /// The first id of a time: ids begin with the milliseconds of their making.
-fn first_id(at: Timestamp) -> String {
+pub(super) fn first_id(at: Timestamp) -> String {
     let ms = u64::try_from(at.as_millis()).unwrap_or(0).min((1 << Ulid::TIME_BITS) - 1);
     Ulid::from_parts(ms, 0).to_string()
 }

@@ -83,8 +83,7 @@ pub(super) fn log(
     tokio::spawn(async move {
         tokio::time::sleep(WAIT).await;
         if let Some(crew) = crew.upgrade() {
-            // what could not be written is in the host's log
-            let _lost = crew.session.lock().await.flush_lines().await;
+            crew.session.lock().await.flush_lines().await;
         }
     });
 }

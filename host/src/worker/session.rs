@@ -135,10 +135,22 @@ impl Session {
         }
     }
 
-    /// Keeps the lines that wait, if there are any.
-    pub(super) async fn flush_lines(&mut self) -> Result<(), Stop> {
-        // what else is decided goes with its own commit
-        if self.pending.is_empty() && self.also.is_empty() { self.flush().await } else { Ok(()) }
+    /// Keeps the lines that wait, and nothing else: what is decided goes with its own commit.
+    /// Lines that cannot be written are in the host's log; the run goes on without them.
+    pub(super) async fn flush_lines(&mut self) {
+        let lines = self.run.lines.take();
+        if lines.is_empty() || self.check().is_err() {
+            return;
+        }
+        let also = Also { lines, ..Also::default() };
+        let commit = Commit { expect: self.written, entries: Vec::new(), then: Then::Keep, also };
+        match self.run.worker.store.commit(&self.run.claim, commit).await {
+            Ok(()) => {}
+            Err(StoreError::Fenced) => self.broken = Some(Stop::Fenced),
+            Err(e) => {
+                tracing::warn!(run = %self.run.claim.run, error = %e, "lines of the function are not kept with its run");
+            }
+        }
     }
 
     async fn commit(&mut self, then: Then) -> Result<(), Stop> {

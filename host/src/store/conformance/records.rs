@@ -18,7 +18,7 @@ cases![
     facts_are_told_once_they_are_true,
     old_runs_go_with_all_that_was_theirs_and_live_ones_stay,
     an_event_stays_as_long_as_a_run_has_it,
-    lines_go_before_their_run,
+    lines_go_before_their_run_and_stay_while_it_goes_on,
     gates_show_who_is_through_and_who_waits,
 ];
 
@@ -319,15 +319,22 @@ async fn an_event_stays_as_long_as_a_run_has_it(mut host: Host) {
     assert_eq!(host.store.event(event.as_str()).await.err(), Some(StoreError::NotFound));
 }
 
-async fn lines_go_before_their_run(mut host: Host) {
+async fn lines_go_before_their_run_and_stay_while_it_goes_on(mut host: Host) {
     let run = host.begin("f", 0, plain("f")).await;
-    let claimed = host.claim_one(0).await;
-    commit_lines(&host, &claimed.claim, 0, vec![Entry::Started { at: at(0) }], vec![line(1, "one")]).await;
+    let live = host.begin("g", 0, plain("g")).await;
+    for claimed in host.claim(0, 9).await {
+        commit_lines(&host, &claimed.claim, 0, vec![Entry::Started { at: at(0) }], vec![line(1, "one")])
+            .await;
+        if claimed.claim.run == run {
+            host.finish(&claimed.claim, 1, Status::Completed).await;
+        }
+    }
     let keep = Retention { lines: days(1), ..KEEP_ALL };
     assert_eq!(pruned(&host, keep, DAY / 2).await.lines, 0);
     assert_eq!(pruned(&host, keep, 2 * DAY).await.lines, 1);
     assert_eq!(host.store.records().lines(&run, None, 9).await.expect("reads"), []);
-    assert_eq!(host.store.run(&run).await.expect("stays").journal.len(), 1);
+    assert_eq!(host.store.run(&run).await.expect("stays").journal.len(), 2);
+    assert_eq!(host.store.records().lines(&live, None, 9).await.expect("reads").len(), 1);
 }
 
 async fn gates_show_who_is_through_and_who_waits(mut host: Host) {

@@ -49,8 +49,9 @@ impl Tables {
         }
         let lines = self.lines.len();
         let runs = &self.runs;
-        self.lines
-            .retain(|(run, _), _| !runs.get(run).is_some_and(|run| is_old(run.created_at, now, keep.lines)));
+        self.lines.retain(|(run, _), _| {
+            !runs.get(run).is_some_and(|run| run.ended_at.is_some_and(|at| is_old(at, now, keep.lines)))
+        });
         pruned.lines = (lines - self.lines.len()) as u64;
         self.senders.retain(|_, (_, at)| now - *at <= limits::SENDER_ID_KEPT);
         pruned

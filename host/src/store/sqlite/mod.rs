@@ -56,7 +56,7 @@ pub struct Sqlite {
     /// How far forgetting has come.
     pruning: Mutex<prune::Progress>,
     /// Where runs stood a moment ago.
-    depths: Mutex<Option<(Timestamp, Vec<Depth>)>>,
+    depths: tokio::sync::Mutex<Option<(Timestamp, Vec<Depth>)>>,
     indexer: Indexer,
     /// Held for as long as the store lives.
     _lock: File,
@@ -98,7 +98,7 @@ impl Sqlite {
             pulse,
             indexer,
             pruning: Mutex::default(),
-            depths: Mutex::default(),
+            depths: tokio::sync::Mutex::default(),
             _lock: lock,
         })
     }

@@ -233,17 +233,18 @@ impl Records for Sqlite {
     }
 
     async fn depths(&self, now: Timestamp) -> Result<Vec<Depth>, StoreError> {
-        let kept = self.depths.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((at, depths)) = kept
-            && now - at < DEPTHS_HOLD
-            && at <= now
+        // held to the end: who comes meanwhile takes what this one finds
+        let mut kept = self.depths.lock().await;
+        if let Some((at, depths)) = &*kept
+            && now - *at < DEPTHS_HOLD
+            && *at <= now
         {
-            return Ok(depths);
+            return Ok(depths.clone());
         }
         let held = |_: &Connection, state: &mut State| Ok(state.held_by_function());
         let held = self.writer.between(held).await?;
         let found = self.readers.read(move |db| depths(db, now, &held)).await?;
-        *self.depths.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, found.clone()));
+        *kept = Some((now, found.clone()));
         Ok(found)
     }
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::store::conformance;
 
 mod finding;
+mod pruning;
 mod restart;
 mod searching;
 mod size;

@@ -13,8 +13,8 @@ use pawl_engine::index::{Index, Status};
 use pawl_engine::{DeploymentId, Entry, EventId, FunctionId, Line, Mail, RunId, StepKey, Timestamp, limits};
 use rusqlite::{Connection, Row, params};
 
-/// The number of the last line that is kept of a run, whatever the number of its claims.
-const LINES_OF_RUN: i64 = 5 * limits::LINES as i64 - 1;
+/// Lines that are kept of a run, whatever the number of its claims.
+const LINES_OF_RUN: i64 = 5 * limits::LINES as i64;
 
 /// Alarms that ring in one transaction.
 const ALARMS: usize = 500;
@@ -211,12 +211,13 @@ impl Tx for Txn<'_> {
     }
 
     fn put_lines(&mut self, run: &RunId, lines: &[Line]) -> Result<(), StoreError> {
-        let sql = "INSERT INTO lines (run, n, line) \
-                   SELECT ?1, 1 + coalesce(max(n), -1), ?2 FROM lines WHERE run = ?1 \
-                   HAVING coalesce(max(n), -1) < ?3";
-        lines.iter().try_for_each(|line| {
+        let sql = "SELECT coalesce(max(n), -1) FROM lines WHERE run = ?1";
+        let last = rows::first(self.db, sql, [run.as_str()], |row| row.get(0).map_err(error))?;
+        let free = last.unwrap_or(-1) + 1..LINES_OF_RUN;
+        let sql = "INSERT INTO lines (run, n, line) VALUES (?1, ?2, ?3)";
+        free.zip(lines).try_for_each(|(n, line)| {
             let text = serde_json::to_string(line).map_err(|e| StoreError::Corrupt(e.to_string()))?;
-            self.do_it(sql, params![run.as_str(), text, LINES_OF_RUN])
+            self.do_it(sql, params![run.as_str(), n, text])
         })
     }
 
