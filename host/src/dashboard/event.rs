@@ -8,6 +8,7 @@ use super::form::EventForm;
 use super::json::{Shown, Sight};
 use super::shell::{Nav, Shell, Tone, page};
 use super::viewer::{Posted, Viewer};
+use crate::intake::to_the_end;
 use crate::store::{Accepted, RunFilter, RunRow, Skip, Why};
 use askama::Template;
 use axum::extract::{Path, State};
@@ -178,16 +179,25 @@ pub(super) async fn accept(
     event: NewEvent,
     detail: String,
 ) -> Result<Response, PageError> {
-    let name = event.name.clone();
-    let accepted = dashboard.intake.accept(vec![event]).await?;
-    let id: EventId = match accepted.into_iter().next() {
-        Some(Accepted::New(id) | Accepted::Duplicate(id)) => id,
-        // what is sent from here is always kept
-        Some(Accepted::Unheard) | None => return Err(PageError::Unavailable),
+    let detail = if detail.is_empty() { event.name.to_string() } else { format!("{}, {detail}", event.name) };
+    let (this, who) = (dashboard.clone(), viewer.who.clone());
+    // a browser that hangs up leaves no event behind that is not on record
+    let (id, recorded) = to_the_end(async move {
+        let accepted = this.intake.accept(vec![event]).await?;
+        let id: EventId = match accepted.into_iter().next() {
+            Some(Accepted::New(id) | Accepted::Duplicate(id)) => id,
+            // what is sent from here is always kept
+            Some(Accepted::Unheard) | None => return Err(PageError::Unavailable),
+        };
+        let recorded = this.record(&who, "send", id.as_str(), detail).await;
+        Ok((id, recorded))
+    })
+    .await??;
+    let (tone, said) = match recorded {
+        Ok(()) => (Tone::Good, "The event is sent."),
+        Err(_) => (Tone::Bad, "The event is sent, but the audit log could not be written: see the host's log."),
     };
-    let detail = if detail.is_empty() { name.to_string() } else { format!("{name}, {detail}") };
-    dashboard.audit(viewer, "send", id.as_str(), detail).await?;
-    Ok(dashboard.tell(viewer, &format!("/events/{id}"), Tone::Good, "The event is sent."))
+    Ok(dashboard.tell(viewer, &format!("/events/{id}"), tone, said))
 }
 
 fn run(run: RunRow) -> Run {
