@@ -90,6 +90,8 @@ pub(super) async fn log_out(
 ) -> Result<Response, PageError> {
     if let Some(session) = &posted.viewer.session {
         session::end(&*dashboard.store, session).await?;
+        // an error says that no page is open
+        let _nobody = dashboard.memory.logouts.send(posted.viewer.key.clone());
         dashboard.audit(&posted.viewer, "logout", "", "").await?;
     }
     let mut answer = Redirect::to("/login").into_response();

@@ -6,6 +6,7 @@ use pawl_engine::{Span, Timestamp};
 use rand::RngCore;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::broadcast;
 
 /// How long personal data is shown after it was asked for.
 pub(super) const REVEALED: Span = Span::from_secs(300);
@@ -20,10 +21,15 @@ const MINUTE: Span = Span::from_secs(60);
 /// Entries of each kind: nobody can make it grow for ever.
 const ENTRIES: usize = 1_000;
 
+/// Logouts that an open page may lag behind.
+const LOGOUTS: usize = 64;
+
 /// See the module.
 pub(super) struct Memory {
     /// What tokens of viewers without a session are made from: this process's own.
     pub(super) own: [u8; 32],
+    /// Where it is told that a viewer has logged out.
+    pub(super) logouts: broadcast::Sender<String>,
     inner: Mutex<Inner>,
 }
 
@@ -38,7 +44,7 @@ impl Default for Memory {
     fn default() -> Self {
         let mut own = [0; 32];
         rand::rng().fill_bytes(&mut own);
-        Self { own, inner: Mutex::default() }
+        Self { own, logouts: broadcast::channel(LOGOUTS).0, inner: Mutex::default() }
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) struct Viewer {
     /// What forms of theirs carry.
     csrf: String,
     /// What they are known by while the host runs.
-    key: String,
+    pub(super) key: String,
     /// The page's path with its query.
     path: String,
     /// How the host was reached.
