@@ -41,8 +41,8 @@ impl Shown {
     /// The text of the whole payload that is shown here, to be changed and sent: pretty, unless
     /// that would change what it says.
     pub(super) fn to_edit(&self, payload: &Payload) -> String {
-        let is_same = payload.to_value().to_string() == payload.as_str();
-        if is_same { self.text.clone() } else { payload.as_str().to_owned() }
+        let read = payload.to_value().to_string();
+        if read == payload.as_str() { self.text.clone() } else { payload.as_str().to_owned() }
     }
 }
 

@@ -48,6 +48,27 @@ async fn the_signing_key_opens_it_and_leaving_closes_it() {
 }
 
 #[tokio::test]
+async fn pages_that_are_open_hear_nothing_after_the_logout() {
+    let host = host().await;
+    let browser = Browser::logged_in(&host).await;
+    let other = Browser::logged_in(&host).await;
+    let open = async |cookie: &str| {
+        host.request(Method::GET, "/live").header("cookie", cookie).send().await.expect("an answer")
+    };
+    let mut stream = open(&browser.cookie).await;
+    let mut others = open(&other.cookie).await;
+    browser.submit("/runs", "/logout", &[]).await.expect(303);
+    // well before the next heartbeat, which would end it too
+    let end = tokio::time::timeout(std::time::Duration::from_secs(5), stream.chunk()).await;
+    assert_eq!(end.expect("an end").expect("a clean one"), None);
+    // others go on
+    host.request(Method::POST, "/api/stripe/webhook").body("{}").send().await.expect("an answer");
+    let told = tokio::time::timeout(std::time::Duration::from_secs(5), others.chunk()).await;
+    let told = told.expect("a message").expect("more").expect("some");
+    says(&String::from_utf8_lossy(&told), "\"webhooks\":true");
+}
+
+#[tokio::test]
 async fn behind_https_the_cookie_is_for_https() {
     let host = host().await;
     let request = host.request(Method::POST, "/login").header("x-forwarded-proto", "https");
