@@ -182,6 +182,7 @@ function concerns(told) {
     case "runs": return told.runs.length > 0;
     case "events": case "event": return told.events || told.runs.length > 0;
     case "functions": return told.functions.length > 0 || told.runs.length > 0;
+    case "webhooks": return told.webhooks;
     case "function": return told.functions.includes(id) || told.runs.length > 0;
     default: return true;
   }
@@ -197,7 +198,9 @@ function say(isLive) {
 if (topic && state) {
   let isLive = false;
   let source;
+  // a browser has six connections to a host: pages that nobody sees must not hold them
   const open = () => {
+    if (document.hidden || (source && source.readyState !== EventSource.CLOSED)) return;
     source = new EventSource("/live");
     source.onopen = () => {
       // what happened in between was not told
@@ -216,12 +219,20 @@ if (topic && state) {
   };
   open();
   // an open connection would keep the page from being kept for the way back
-  addEventListener("pagehide", () => source.close());
+  addEventListener("pagehide", () => source?.close());
   addEventListener("pageshow", (event) => event.persisted && open());
   setInterval(() => { if (!isLive) soon(); }, 5000);
   // open ends grow
   setInterval(() => { if ($("[data-grows]") && !document.hidden) soon(); }, 2000);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden && isWanted) soon(); });
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) {
+      source?.close();
+    } else {
+      // what happened in between was not told
+      soon();
+      open();
+    }
+  });
 }
 setInterval(() => { if (!document.hidden) showTimes(document, "time[data-relative]"); }, 1000);
 

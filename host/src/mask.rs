@@ -13,19 +13,14 @@ pub const MASKED: &str = "[masked]";
 /// Fields that are masked with all that is in them, in small letters and without `_` and `-`.
 /// Among them are those in which Stripe's objects speak of people
 /// (<https://docs.stripe.com/api/payment_intents/object>).
-const FIELDS: [&str; 30] = [
-    "address",
+const FIELDS: [&str; 20] = [
     "addresses",
-    "apikey",
     "authorization",
     "billingdetails",
     "birthdate",
-    "clientsecret",
     "cookie",
-    "customeraddress",
     "customerdetails",
     "customername",
-    "customerphone",
     "customershipping",
     "dateofbirth",
     "familyname",
@@ -34,15 +29,25 @@ const FIELDS: [&str; 30] = [
     "givenname",
     "iban",
     "ip",
-    "ipaddress",
     "lastname",
-    "password",
-    "phone",
     "phonenumber",
-    "secret",
     "shipping",
     "shippingdetails",
     "ssn",
+];
+
+/// So are those whose names end like this: `access_token` is private, `token_count` is not.
+const ENDINGS: [&str; 11] = [
+    "address",
+    "apikey",
+    "cardnumber",
+    "email",
+    "emails",
+    "password",
+    "phone",
+    "privatekey",
+    "secret",
+    "secretkey",
     "token",
 ];
 
@@ -64,21 +69,33 @@ pub fn text(text: &str) -> Cow<'_, str> {
     }
 }
 
-fn is_private(field: &str) -> bool {
+/// Whether a field of this name is masked with all that is in it.
+pub fn is_private(field: &str) -> bool {
     let plain: String =
         field.chars().filter(|c| !matches!(c, '_' | '-')).collect::<String>().to_ascii_lowercase();
-    FIELDS.contains(&plain.as_str()) || plain.ends_with("email") || plain.ends_with("emails")
+    FIELDS.contains(&plain.as_str()) || ENDINGS.iter().any(|ending| plain.ends_with(ending))
 }
 
 fn mask(value: &mut Value, is_masked: &mut bool) {
     match value {
         Value::Object(fields) => {
-            for (key, value) in fields {
+            for (key, value) in fields.iter_mut() {
                 let is_said = !matches!(value, Value::Null | Value::Bool(_));
                 if is_said && is_private(key) {
                     (*value, *is_masked) = (MASKED.into(), true);
                 } else {
                     mask(value, is_masked);
+                }
+            }
+            if fields.keys().any(|key| matches!(text(key), Cow::Owned(_))) {
+                *is_masked = true;
+                for (key, value) in std::mem::take(fields) {
+                    let clean = text(&key);
+                    let others = fields.keys().filter(|other| other.starts_with(&*clean)).count();
+                    // two of them stay two
+                    let is_taken = fields.contains_key(&*clean);
+                    let key = if is_taken { format!("{clean} {}", others + 1) } else { clean.into_owned() };
+                    fields.insert(key, value);
                 }
             }
         }
@@ -106,6 +123,16 @@ mod tests {
         assert!(is_masked && text.contains("pi_1") && text.contains("for [masked], twice"), "{text}");
         for private in ["Ann", "a@b.co", "\"s\"", "\"x\""] {
             assert!(!text.contains(private), "{text}");
+        }
+        let keys = json!({"access_token": "s1", "idToken": "s2", "secret-key": "s3", "cardNumber": 4, "token_count": 5,
+            "by": {"a@b.co": 1, "c@d.co": 2}});
+        let (shown, _) = value(keys);
+        assert_eq!(
+            (&shown["token_count"], &shown["by"]),
+            (&json!(5), &json!({"[masked]": 1, "[masked] 2": 2}))
+        );
+        for private in ["access_token", "idToken", "secret-key", "cardNumber"] {
+            assert_eq!(shown[private], MASKED);
         }
         assert!(!value(json!({"id": 1, "email": null, "phone": false, "name": "Widget"})).1);
     }

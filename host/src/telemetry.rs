@@ -37,7 +37,7 @@ impl Ear for Told {
                 tracing::info!(%function, %event, reason = why, "event made no run");
             }
             // whoever carries a run knows more of it
-            Fact::Moved { .. } | Fact::Tried { .. } | Fact::Ended { .. } => {}
+            Fact::Moved { .. } | Fact::Tried { .. } | Fact::Ended { .. } | Fact::Delivered { .. } => {}
         }
     }
 }

@@ -45,6 +45,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "intake",
             "metrics",
             "operator",
+            "pulse",
             "secret",
             "store",
             "telemetry",

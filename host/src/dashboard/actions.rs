@@ -4,6 +4,7 @@ use super::Dashboard;
 use super::error::{PageError, refusal};
 use super::shell::Tone;
 use super::viewer::Posted;
+use crate::mask;
 use crate::operator::Refused;
 use crate::store::RunRow;
 use axum::extract::{Path, State};
@@ -42,10 +43,11 @@ pub(super) async fn rerun(
     posted: Posted,
 ) -> Result<Response, PageError> {
     let from = posted.fields.get("from");
-    let detail = from.map(|step| format!("from {step}")).unwrap_or_default();
+    let shown = from.map(mask::text);
+    let detail = shown.as_ref().map(|step| format!("from {step}")).unwrap_or_default();
     dashboard.audit(&posted.viewer, "rerun", &id, detail).await?;
     let done = dashboard.operator.rerun(&RunId::new(id.as_str()), from.map(StepKey::parse)).await;
-    let said = match from {
+    let said = match shown {
         None => format!("This is a new run of the same event as {id}."),
         Some(step) => format!("This is a new run from {step} on; what {id} did before is kept."),
     };

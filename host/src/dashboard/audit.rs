@@ -5,6 +5,7 @@ use super::error::PageError;
 use super::filters;
 use super::shell::{Nav, Shell, page};
 use super::viewer::Viewer;
+use crate::mask;
 use crate::store::records::Audit;
 use askama::Template;
 use axum::extract::State;
@@ -68,7 +69,8 @@ fn row(audit: Audit) -> Row {
         other => other,
     };
     let action = action.to_owned();
-    Row { at: audit.at, who: audit.who, action, subject: audit.subject, url, detail: audit.detail }
+    let detail = mask::text(&audit.detail).into_owned();
+    Row { at: audit.at, who: audit.who, action, subject: audit.subject, url, detail }
 }
 
 /// The page of what it was done to.

@@ -1,31 +1,30 @@
 //! The command that sends an event again, for a shell. It has no key in it.
 
-use pawl_engine::Event;
-use serde_json::{Map, Value};
+use pawl_engine::{Event, Payload};
+use serde::Serialize;
 
 /// An event as `/e/{key}` takes it: without its id, by which it would be known already.
-fn body(event: &Event) -> Value {
-    let mut body = Map::new();
-    body.insert("name".into(), (*event.name).into());
-    body.insert("data".into(), event.data.to_value());
-    if let Some(user) = &event.user {
-        body.insert("user".into(), user.to_value());
-    }
-    if let Some(version) = &event.version {
-        body.insert("v".into(), version.as_str().into());
-    }
-    body.into()
+#[derive(Serialize)]
+struct Body<'a> {
+    name: &'a str,
+    data: &'a Payload,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a Payload>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    v: Option<&'a str>,
 }
 
 /// The event's body, unless nobody but the host may send such events.
-pub(super) fn sendable(event: &Event) -> Option<Value> {
+pub(super) fn sendable(event: &Event) -> Option<String> {
     let is_own = ["inngest/", "pawl/"].iter().any(|prefix| event.name.starts_with(prefix));
-    (!is_own).then(|| body(event))
+    let (data, user, v) = (&event.data, event.user.as_ref(), event.version.as_deref());
+    let body = Body { name: &event.name, data, user, v };
+    if is_own { None } else { serde_json::to_string(&body).ok() }
 }
 
 /// The command, for a host that is reached by `origin`.
-pub(super) fn command(origin: &str, body: &Value) -> String {
-    let (url, body) = (quoted(&format!("{origin}/e/")), quoted(&body.to_string()));
+pub(super) fn command(origin: &str, body: &str) -> String {
+    let (url, body) = (quoted(&format!("{origin}/e/")), quoted(body));
     // in development any key will do
     format!(
         "curl -X POST {url}\"${{INNGEST_EVENT_KEY:-dev}}\" \\\n  -H 'content-type: application/json' \\\n  -d {body}"
@@ -40,7 +39,7 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pawl_engine::{EventId, NewEvent, Payload, Timestamp};
+    use pawl_engine::{EventId, NewEvent, Timestamp};
 
     fn event(name: &str, data: &str) -> Event {
         let data = Payload::parse(data.into(), 1_000).expect("JSON");
@@ -69,7 +68,7 @@ mod tests {
         // what a shell makes of it: run nothing, print the words
         let script = format!("curl() {{ printf '%s' \"$7\"; }}; {command}");
         let output = std::process::Command::new("sh").arg("-c").arg(script).output().expect("a shell");
-        assert_eq!(String::from_utf8_lossy(&output.stdout), sent.to_string());
+        assert_eq!(String::from_utf8_lossy(&output.stdout), sent);
     }
 
     #[test]

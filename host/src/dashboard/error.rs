@@ -19,9 +19,6 @@ pub(super) enum PageError {
     /// The form is not of a page that this host gave to this login.
     #[error("this form is out of date or from another site: go back, reload the page and try again")]
     Forged,
-    /// Too many failed logins.
-    #[error("too many logins have failed: wait a minute and try again")]
-    TooMany,
     /// There is no such thing.
     #[error("There is no {0} with this id. It may be older than what is kept.")]
     NotFound(&'static str),
@@ -106,7 +103,6 @@ impl IntoResponse for PageError {
             }
             Self::NoLogin => StatusCode::UNAUTHORIZED,
             Self::Forged => StatusCode::FORBIDDEN,
-            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -116,13 +112,8 @@ impl IntoResponse for PageError {
             ErrorPage { shell: Shell::bare(Nav::None), status: status.as_u16(), text: self.to_string() };
         let text = page.render().unwrap_or_else(|_| self.to_string());
         let mut answer = (status, Html(text)).into_response();
-        let wait = match self {
-            Self::TooMany => Some("60"),
-            Self::Unavailable => Some("5"),
-            _ => None,
-        };
-        if let Some(seconds) = wait {
-            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
+        if matches!(self, Self::Unavailable) {
+            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
         answer
     }

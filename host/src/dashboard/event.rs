@@ -8,13 +8,14 @@ use super::form::EventForm;
 use super::json::{Shown, Sight};
 use super::shell::{Nav, Shell, Tone, page};
 use super::viewer::{Posted, Viewer};
+use crate::intake::to_the_end;
 use crate::store::{Accepted, RunFilter, RunRow, Skip, Why};
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use pawl_engine::event::{BadEvent, Event};
-use pawl_engine::{EventId, NewEvent, Span, Status};
+use pawl_engine::{EventId, NewEvent, Payload, Span, Status};
 
 /// Runs that are shown.
 const RUNS: usize = 100;
@@ -25,7 +26,7 @@ struct EventPage {
     shell: Shell,
     event: Event,
     source: String,
-    sender_id: Option<String>,
+    sender_id: Option<Shown>,
     subject: String,
     resend: String,
     data: Shown,
@@ -76,12 +77,14 @@ pub(super) async fn show(
     let subject = format!("event:{}", event.id);
     let sight = dashboard.sight(&viewer, &subject);
     let (data, user) = (sight.json(&event.data), event.user.as_ref().map(|user| sight.json(user)));
+    let sender_id = event.sender.as_ref().map(|s| sight.text(&s.id));
+    let is_masked = [&user, &sender_id].into_iter().flatten().any(|shown| shown.is_masked);
     page(&EventPage {
         shell: dashboard.shell(&viewer, Nav::Events),
         source: source(&event).to_owned(),
-        sender_id: event.sender.as_ref().map(|s| s.id.clone()),
         resend: format!("/ui/events/{}/resend", event.id),
-        is_masked: data.is_masked || user.as_ref().is_some_and(|user| user.is_masked),
+        is_masked: data.is_masked || is_masked,
+        sender_id,
         is_open: sight == Sight::Open,
         subject,
         data,
@@ -117,10 +120,10 @@ async fn like(dashboard: &Dashboard, viewer: &Viewer, id: &str) -> Result<(Event
     // what is masked, or cut, must not be sent as if it were the data
     let is_part = |shown: &Shown| shown.is_masked || shown.is_cut;
     let is_masked = is_part(&data) || is_part(&user);
-    let one_line = |user: &Shown| user.text.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    let one_line = |user: Payload| user.as_str().lines().map(str::trim).collect::<Vec<_>>().join(" ");
     let form = EventForm {
-        data: if is_part(&data) { "{}".into() } else { data.text },
-        user: if is_part(&user) { String::new() } else { one_line(&user) },
+        data: if is_part(&data) { "{}".into() } else { data.to_edit(&event.data) },
+        user: event.user.filter(|_| !is_part(&user)).map(one_line).unwrap_or_default(),
         ..form
     };
     Ok((form, is_masked))
@@ -178,16 +181,27 @@ pub(super) async fn accept(
     event: NewEvent,
     detail: String,
 ) -> Result<Response, PageError> {
-    let name = event.name.clone();
-    let accepted = dashboard.intake.accept(vec![event]).await?;
-    let id: EventId = match accepted.into_iter().next() {
-        Some(Accepted::New(id) | Accepted::Duplicate(id)) => id,
-        // what is sent from here is always kept
-        Some(Accepted::Unheard) | None => return Err(PageError::Unavailable),
+    let detail = if detail.is_empty() { event.name.to_string() } else { format!("{}, {detail}", event.name) };
+    let (this, who) = (dashboard.clone(), viewer.who.clone());
+    // a browser that hangs up leaves no event behind that is not on record
+    let (id, recorded) = to_the_end(async move {
+        let accepted = this.intake.accept(vec![event]).await?;
+        let id: EventId = match accepted.into_iter().next() {
+            Some(Accepted::New(id) | Accepted::Duplicate(id)) => id,
+            // what is sent from here is always kept
+            Some(Accepted::Unheard) | None => return Err(PageError::Unavailable),
+        };
+        let recorded = this.record(&who, "send", id.as_str(), detail).await;
+        Ok((id, recorded))
+    })
+    .await??;
+    let (tone, said) = match recorded {
+        Ok(()) => (Tone::Good, "The event is sent."),
+        Err(_) => {
+            (Tone::Bad, "The event is sent, but the audit log could not be written: see the host's log.")
+        }
     };
-    let detail = if detail.is_empty() { name.to_string() } else { format!("{name}, {detail}") };
-    dashboard.audit(viewer, "send", id.as_str(), detail).await?;
-    Ok(dashboard.tell(viewer, &format!("/events/{id}"), Tone::Good, "The event is sent."))
+    Ok(dashboard.tell(viewer, &format!("/events/{id}"), tone, said))
 }
 
 fn run(run: RunRow) -> Run {

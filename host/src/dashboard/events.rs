@@ -4,6 +4,7 @@ use super::Dashboard;
 use super::error::PageError;
 use super::fields::Fields;
 use super::filters;
+use super::json::Sight;
 use super::moment;
 use super::shell::{Nav, Shell, page};
 use super::viewer::Viewer;
@@ -89,7 +90,7 @@ async fn row(store: &dyn Store, event: Event) -> Result<Row, PageError> {
         name: event.name.to_string(),
         at: event.received_at,
         source: source(&event).to_owned(),
-        sender_id: event.sender.map(|s| s.id).unwrap_or_default(),
+        sender_id: event.sender.map(|s| Sight::Masked.text(&s.id).text).unwrap_or_default(),
         runs,
     })
 }

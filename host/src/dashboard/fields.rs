@@ -1,5 +1,8 @@
 //! Fields of a form or of a page's URL.
 
+/// Fields that are looked at: no page and no form of ours has as many.
+const FIELDS: usize = 64;
+
 /// Names and values, as they were typed.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Fields(Vec<(String, String)>);
@@ -7,7 +10,7 @@ pub(super) struct Fields(Vec<(String, String)>);
 impl Fields {
     /// From a query, or from a form's body.
     pub(super) fn parse(text: &[u8]) -> Self {
-        Self(form_urlencoded::parse(text).into_owned().collect())
+        Self(form_urlencoded::parse(text).into_owned().take(FIELDS).collect())
     }
 
     /// A field's value as it was typed; empty when there is none.
@@ -40,7 +43,7 @@ impl Fields {
 
 #[cfg(test)]
 mod tests {
-    use super::Fields;
+    use super::{FIELDS, Fields};
 
     #[test]
     fn a_query_is_changed_field_by_field() {
@@ -48,5 +51,6 @@ mod tests {
         assert_eq!((fields.get("q"), fields.text("q"), fields.get("from")), (Some("a&b"), " a&b", None));
         assert_eq!(fields.with(&[("cursor", ""), ("status", "Queued")]), "?q=+a%26b&status=Queued");
         assert_eq!(Fields::default().with(&[]), "?");
+        assert_eq!(Fields::parse("a&".repeat(9_999).as_bytes()).0.len(), FIELDS);
     }
 }

@@ -12,6 +12,7 @@ use super::shell::{Nav, Shell, Tone, page};
 use super::viewer::{Posted, Viewer};
 use crate::catalog::Snapshot;
 use crate::clock;
+use crate::mask;
 use crate::store::RunRow;
 use crate::store::find::{EventQuery, RunQuery};
 use crate::store::records::{By, Depth, GateState};
@@ -160,10 +161,10 @@ fn test_form(id: &FunctionId, name: String) -> EventForm {
 async fn prefilled(dashboard: &Dashboard, form: EventForm) -> Result<EventForm, PageError> {
     let query = EventQuery { name: Some(form.name.clone()), limit: 1, ..EventQuery::default() };
     let found = dashboard.store.find_events(query).await?;
-    let shown = found.rows.first().map(|event| Sight::Masked.json(&event.data));
+    let shown = found.rows.first().map(|event| (event, Sight::Masked.json(&event.data)));
     Ok(match shown {
-        Some(shown) if !shown.is_masked && !shown.is_cut => {
-            EventForm { data: shown.text, is_prefilled: true, ..form }
+        Some((event, shown)) if !shown.is_masked && !shown.is_cut => {
+            EventForm { data: shown.to_edit(&event.data), is_prefilled: true, ..form }
         }
         _ => form,
     })
@@ -260,12 +261,19 @@ fn gate(state: GateState) -> Gate {
         None => state.used.to_string(),
     };
     // a key's value is of an event
-    Gate { kind, of: Sight::Masked.text(&of).text, used, waiting: state.waiting }
+    let mut names = of.split(|c: char| !c.is_alphanumeric() && c != '_');
+    let of = match of.split_once(" = ") {
+        Some((key, _)) if names.any(mask::is_private) => format!("{key} = {}", mask::MASKED),
+        _ => mask::text(&of).into_owned(),
+    };
+    Gate { kind, of, used, waiting: state.waiting }
 }
 
 fn failed_run(run: RunRow) -> FailedRun {
     let (error, message) = match view::outcome(&run.journal) {
-        Some(Outcome::Failed(failure)) => (failure.name.clone(), Sight::Masked.text(&failure.message).text),
+        Some(Outcome::Failed(failure)) => {
+            (mask::text(&failure.name).into_owned(), Sight::Masked.text(&failure.message).text)
+        }
         _ => ("Failed".to_owned(), String::new()),
     };
     FailedRun { id: run.id.to_string(), at: run.index.ended_at.unwrap_or(run.created_at), error, message }

@@ -37,6 +37,15 @@ impl Shown {
     }
 }
 
+impl Shown {
+    /// The text of the whole payload that is shown here, to be changed and sent: pretty, unless
+    /// that would change what it says.
+    pub(super) fn to_edit(&self, payload: &Payload) -> String {
+        let read = payload.to_value().to_string();
+        if read == payload.as_str() { self.text.clone() } else { payload.as_str().to_owned() }
+    }
+}
+
 impl Sight {
     /// JSON, pretty.
     pub(super) fn json(self, payload: &Payload) -> Shown {
@@ -60,8 +69,15 @@ impl Sight {
 
     /// The value of a field of this name, and whether it is masked.
     pub(super) fn field(self, name: &str, value: &str) -> (String, bool) {
-        let (seen, is_masked) = self.seen(serde_json::json!({ name: value }));
-        (seen[name].as_str().unwrap_or_default().to_owned(), is_masked)
+        // a guest may log an object as its text
+        let parsed = serde_json::from_str(value).ok().filter(|v: &Value| v.is_object() || v.is_array());
+        let (seen, is_masked) =
+            self.seen(serde_json::json!({ name: parsed.unwrap_or_else(|| value.into()) }));
+        match seen.as_object().and_then(|fields| fields.values().next()) {
+            Some(Value::String(seen)) if is_masked => (seen.clone(), true),
+            Some(seen) if is_masked => (seen.to_string(), true),
+            _ => (value.to_owned(), false),
+        }
     }
 
     /// A sentence.
@@ -79,7 +95,7 @@ impl Sight {
     /// A failure.
     pub(super) fn failure(self, failure: &Failure) -> FailureView {
         FailureView {
-            name: failure.name.clone(),
+            name: self.text(&failure.name),
             message: self.text(&failure.message),
             stack: failure.stack.as_deref().map(|stack| self.text(stack)),
             data: failure.data.as_ref().map(|data| self.json(data)),
@@ -91,7 +107,7 @@ impl Sight {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FailureView {
     /// Its class.
-    pub(super) name: String,
+    pub(super) name: Shown,
     /// A sentence.
     pub(super) message: Shown,
     /// The guest's stack.
@@ -104,7 +120,7 @@ impl FailureView {
     /// Whether something of it is masked.
     pub(super) fn is_masked(&self) -> bool {
         let masked = |shown: &Option<Shown>| shown.as_ref().is_some_and(|s| s.is_masked);
-        self.message.is_masked || masked(&self.stack) || masked(&self.data)
+        self.name.is_masked || self.message.is_masked || masked(&self.stack) || masked(&self.data)
     }
 }
 
@@ -123,6 +139,11 @@ mod tests {
         let shown = Sight::Masked.failure(&failure);
         assert!(shown.is_masked() && !shown.message.text.contains("a@b.co"), "{shown:?}");
         assert_eq!(Sight::Masked.field("phone", "123"), ("[masked]".into(), true));
+        let user = r#"{"phone":"123"}"#;
+        assert_eq!(Sight::Masked.field("user", user), (r#"{"phone":"[masked]"}"#.into(), true));
+        assert_eq!(Sight::Open.field("user", user), (user.into(), false));
+        let odd = Payload::parse(r#"{"n": 1.50}"#.into(), 100).expect("JSON");
+        assert_eq!(Sight::Masked.json(&odd).to_edit(&odd), odd.as_str());
         assert_eq!(Sight::Open.text(&"é".repeat(CHARS + 1)).text.chars().count(), CHARS);
     }
 }

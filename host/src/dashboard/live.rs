@@ -33,6 +33,7 @@ struct Told {
     runs: BTreeSet<String>,
     functions: BTreeSet<String>,
     events: bool,
+    webhooks: bool,
     /// More than can be named.
     more: bool,
 }
@@ -54,6 +55,7 @@ impl Told {
     fn add(&mut self, fact: &Fact) -> bool {
         match fact {
             Fact::Accepted { .. } | Fact::Duplicate { .. } => self.events = true,
+            Fact::Delivered { .. } => self.webhooks = true,
             Fact::Made { run, function, .. } | Fact::Ended { run, function, .. } => {
                 self.name(Some(run.as_str()), Some(function.as_str()));
             }
@@ -65,14 +67,15 @@ impl Told {
     }
 }
 
-/// Everything that is told from the first fact on, for a while. `None`: nobody tells any more.
+/// Everything that is told from the first fact on, for a while; nothing when there is none until
+/// a heartbeat is due. `None`: nobody tells any more.
 async fn gather(facts: &mut Receiver<Fact>) -> Option<Told> {
     let mut told = Told::default();
     let mut has_some = false;
-    let mut closing = std::pin::pin!(tokio::time::sleep(EVERY));
+    let mut closing = std::pin::pin!(tokio::time::sleep(HEARTBEAT));
     loop {
         let fact = tokio::select! {
-            () = &mut closing, if has_some => return Some(told),
+            () = &mut closing => return Some(told),
             fact = facts.recv() => fact,
         };
         let is_first = !has_some;
@@ -102,6 +105,12 @@ struct Listener {
     dashboard: Dashboard,
     viewer: Viewer,
     facts: Receiver<Fact>,
+    logouts: Receiver<String>,
+}
+
+/// Until the viewer has logged out, or may have: then a browser that is still logged in comes again.
+async fn logged_out(logouts: &mut Receiver<String>, viewer: &Viewer) {
+    while logouts.recv().await.is_ok_and(|key| key != viewer.key) {}
 }
 
 impl Listener {
@@ -110,17 +119,17 @@ impl Listener {
         let end = self.dashboard.end.clone();
         let told = tokio::select! {
             () = end.cancelled() => return None,
-            () = tokio::time::sleep(HEARTBEAT) => None,
-            told = gather(&mut self.facts) => Some(told?),
+            () = logged_out(&mut self.logouts, &self.viewer) => return None,
+            told = gather(&mut self.facts) => told?,
         };
         if !self.dashboard.may_listen(&self.viewer).await {
             return None;
         }
         // texts and truth values: nothing that could fail
-        Some(told.map_or_else(
-            || Event::default().comment("here"),
-            |told| Event::default().json_data(told).unwrap_or_default(),
-        ))
+        Some(match told == Told::default() {
+            true => Event::default().comment("here"),
+            false => Event::default().json_data(told).unwrap_or_default(),
+        })
     }
 }
 
@@ -130,7 +139,12 @@ pub(super) async fn listen(
     viewer: Viewer,
 ) -> Result<impl IntoResponse, PageError> {
     let facts = dashboard.store.pulse().listen();
-    let listener = Listener { dashboard, viewer, facts };
+    let logouts = dashboard.memory.logouts.subscribe();
+    // the login may have ended before anybody listened for that
+    if !dashboard.may_listen(&viewer).await {
+        return Err(PageError::NoLogin);
+    }
+    let listener = Listener { dashboard, viewer, facts, logouts };
     let told = stream::unfold(listener, async |mut listener| {
         let event = listener.next().await?;
         Some((Ok::<_, Infallible>(event), listener))
@@ -161,8 +175,21 @@ mod tests {
         let told = gather(&mut facts).await.expect("told");
         assert_eq!(
             serde_json::to_string(&told).expect("JSON"),
-            r#"{"runs":["a","b"],"functions":["f"],"events":false,"more":false}"#
+            r#"{"runs":["a","b"],"functions":["f"],"events":false,"webhooks":false,"more":false}"#
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_heartbeat_drops_nothing_and_comes_when_there_is_nothing() {
+        let pulse = Pulse::default();
+        let mut facts = pulse.listen();
+        let late = async {
+            tokio::time::sleep(HEARTBEAT - EVERY / 2).await;
+            pulse.tell(made("a"));
+        };
+        let (told, ()) = tokio::join!(gather(&mut facts), late);
+        assert_eq!(told.map(|told| told.runs.len()), Some(1));
+        assert_eq!(gather(&mut facts).await, Some(Told::default()));
     }
 
     #[tokio::test(start_paused = true)]

@@ -10,8 +10,12 @@ use crate::clock;
 use crate::config::Mode;
 use askama::Template;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use pawl_engine::Timestamp;
+
+/// Bytes of the login's form: whoever sends it is a stranger yet.
+const FORM_BYTES: usize = 16 << 10;
 
 #[derive(Template)]
 #[template(path = "login.html")]
@@ -19,10 +23,10 @@ struct LoginPage {
     shell: Shell,
     to: String,
     /// Why the last try failed.
-    wrong: Option<&'static str>,
+    wrong: Option<String>,
 }
 
-fn login_page(to: &str, wrong: Option<&'static str>) -> Result<Response, PageError> {
+fn login_page(to: &str, wrong: Option<String>) -> Result<Response, PageError> {
     page(&LoginPage { shell: Shell::bare(Nav::None), to: to.to_owned(), wrong })
 }
 
@@ -45,21 +49,11 @@ pub(super) async fn log_in(
     if !is_own_site(&parts.headers) {
         return Err(PageError::Forged);
     }
+    let fields = fields(body, FORM_BYTES).await?;
     let now = clock::now();
-    if !dashboard.memory.may_try(now) {
-        return Err(PageError::TooMany);
-    }
-    let fields = fields(body).await?;
     let to = fields.get("to").and_then(local).unwrap_or("/");
     let Some(key) = session::matching(&dashboard.signing_keys, fields.text("key")) else {
-        dashboard.memory.failed(now);
-        dashboard.record("somebody", "login_refused", "", "not one of the signing keys".into()).await?;
-        let mut answer = login_page(
-            to,
-            Some("This is not the signing key: it is what INNGEST_SIGNING_KEY is set to on the host."),
-        )?;
-        *answer.status_mut() = axum::http::StatusCode::UNAUTHORIZED;
-        return Ok(answer);
+        return refused(&dashboard, to, now).await;
     };
     let session = session::begin(&*dashboard.store, key, now).await?;
     let who = format!("login {}", &session.digest()[..8]);
@@ -70,6 +64,24 @@ pub(super) async fn log_in(
     Ok(answer)
 }
 
+/// The form again, after a wrong key. Only so many of them in a minute are put on record: the
+/// right key is never kept out by others' wrong ones.
+async fn refused(dashboard: &Dashboard, to: &str, now: Timestamp) -> Result<Response, PageError> {
+    let Err(wait) = dashboard.memory.failed(now) else {
+        dashboard.record("somebody", "login_refused", "", "not one of the signing keys".into()).await?;
+        let why = "This is not the signing key: it is what INNGEST_SIGNING_KEY is set to on the host.";
+        let page = login_page(to, Some(why.into()))?;
+        return Ok((StatusCode::UNAUTHORIZED, page).into_response());
+    };
+    let seconds = wait.as_millis().div_ceil(1_000).max(1);
+    let why = format!(
+        "This is not the signing key, and too many wrong ones were tried: try again in {seconds} seconds."
+    );
+    let page = login_page(to, Some(why))?;
+    let headers = [(header::RETRY_AFTER, seconds.to_string())];
+    Ok((StatusCode::TOO_MANY_REQUESTS, headers, page).into_response())
+}
+
 /// `POST /logout`.
 pub(super) async fn log_out(
     State(dashboard): State<Dashboard>,
@@ -78,6 +90,8 @@ pub(super) async fn log_out(
 ) -> Result<Response, PageError> {
     if let Some(session) = &posted.viewer.session {
         session::end(&*dashboard.store, session).await?;
+        // an error says that no page is open
+        let _nobody = dashboard.memory.logouts.send(posted.viewer.key.clone());
         dashboard.audit(&posted.viewer, "logout", "", "").await?;
     }
     let mut answer = Redirect::to("/login").into_response();

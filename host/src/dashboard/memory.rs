@@ -6,6 +6,7 @@ use pawl_engine::{Span, Timestamp};
 use rand::RngCore;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::broadcast;
 
 /// How long personal data is shown after it was asked for.
 pub(super) const REVEALED: Span = Span::from_secs(300);
@@ -13,16 +14,22 @@ pub(super) const REVEALED: Span = Span::from_secs(300);
 /// How long a sentence waits for its page.
 const FLASH: Span = Span::from_secs(60);
 
-/// Failed logins in a minute; more are not looked at.
+/// Failed logins in this time that are answered one by one.
 const FAILURES: usize = 10;
+const MINUTE: Span = Span::from_secs(60);
 
 /// Entries of each kind: nobody can make it grow for ever.
 const ENTRIES: usize = 1_000;
+
+/// Logouts that an open page may lag behind.
+const LOGOUTS: usize = 64;
 
 /// See the module.
 pub(super) struct Memory {
     /// What tokens of viewers without a session are made from: this process's own.
     pub(super) own: [u8; 32],
+    /// Where it is told that a viewer has logged out.
+    pub(super) logouts: broadcast::Sender<String>,
     inner: Mutex<Inner>,
 }
 
@@ -37,7 +44,7 @@ impl Default for Memory {
     fn default() -> Self {
         let mut own = [0; 32];
         rand::rng().fill_bytes(&mut own);
-        Self { own, inner: Mutex::default() }
+        Self { own, logouts: broadcast::channel(LOGOUTS).0, inner: Mutex::default() }
     }
 }
 
@@ -81,16 +88,17 @@ impl Memory {
         inner.revealed.get(&(viewer.to_owned(), subject.to_owned())).copied().filter(|until| now < *until)
     }
 
-    /// Whether one more key may be tried.
-    pub(super) fn may_try(&self, now: Timestamp) -> bool {
+    /// A login has failed. After too many: how long to wait for the next try.
+    pub(super) fn failed(&self, now: Timestamp) -> Result<(), Span> {
         let mut inner = self.inner();
-        inner.failures.retain(|at| now - *at < Span::from_secs(60));
-        inner.failures.len() < FAILURES
-    }
-
-    /// A login has failed.
-    pub(super) fn failed(&self, now: Timestamp) {
-        self.inner().failures.push(now);
+        inner.failures.retain(|at| now - *at < MINUTE);
+        match inner.failures.first() {
+            Some(first) if inner.failures.len() >= FAILURES => Err((*first + MINUTE) - now),
+            _ => {
+                inner.failures.push(now);
+                Ok(())
+            }
+        }
     }
 }
 
@@ -124,12 +132,12 @@ mod tests {
     }
 
     #[test]
-    fn the_eleventh_key_within_a_minute_is_not_tried() {
+    fn the_eleventh_wrong_key_within_a_minute_is_told_to_wait() {
         let memory = Memory::default();
         for _ in 0..FAILURES {
-            assert!(memory.may_try(at(5)));
-            memory.failed(at(5));
+            assert_eq!(memory.failed(at(5)), Ok(()));
         }
-        assert!(!memory.may_try(at(64)) && memory.may_try(at(65)));
+        assert_eq!(memory.failed(at(64)), Err(Span::from_secs(1)));
+        assert_eq!(memory.failed(at(65)), Ok(()));
     }
 }

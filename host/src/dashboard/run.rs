@@ -35,6 +35,8 @@ struct RunPage {
     took: Option<Span>,
     /// How it failed, or why it waits.
     failure: Option<FailureView>,
+    /// The step that called it.
+    caller: Option<Shown>,
     /// Why it was cancelled.
     cancelled: Option<Shown>,
     output: Option<Shown>,
@@ -93,10 +95,13 @@ pub(super) async fn show(
         Some("steps") => Some(Scale::Steps),
         _ => None,
     };
-    let fall = waterfall::of(&run, clock::now(), scale);
+    let mut fall = waterfall::of(&run, clock::now(), scale);
+    fall.rows.iter_mut().for_each(|row| row.name = sight.text(&row.name).text);
     let shell = dashboard.shell(&viewer, Nav::Runs);
     let curl = events.first().and_then(curl::sendable).map(|body| {
-        let (body, is_masked) = sight.seen(body);
+        // what is not masked goes out as it came in
+        let (seen, is_masked) = sight.seen(serde_json::from_str(&body).unwrap_or_default());
+        let body = if is_masked { seen.to_string() } else { body };
         Shown { text: curl::command(shell.host(), &body), is_masked, is_cut: false }
     });
     let snapshot = dashboard.catalog.snapshot();
@@ -105,11 +110,12 @@ pub(super) async fn show(
         started_at: view::started_at(&run.journal).map(|at| at.max(run.created_at)),
         took: None,
         failure: failure(&run).map(|f| sight.failure(f)),
+        caller: run.parent.as_ref().map(|parent| sight.text(&parent.step.to_string())),
         cancelled: None,
         output: None,
         details: fall.rows.iter().map(|row| parts::detail(row, &lines, failure(&run), sight)).collect(),
         notes: run.journal.iter().filter_map(|e| parts::note(e, sight)).collect(),
-        lines: lines.into_iter().filter(|line| line.step.is_none()).collect(),
+        lines: parts::outside(lines, &fall.rows),
         has_more_lines,
         other_events: run.events().len().saturating_sub(events.len()),
         events: events.iter().map(|e| EventView::new(e, sight)).collect(),
@@ -145,7 +151,7 @@ fn failure(run: &RunRow) -> Option<&Failure> {
 }
 
 fn has_masked(page: &RunPage) -> bool {
-    let shown = [&page.output, &page.cancelled, &page.curl];
+    let shown = [&page.output, &page.cancelled, &page.curl, &page.caller];
     shown.into_iter().flatten().any(|s| s.is_masked)
         || page.failure.as_ref().is_some_and(FailureView::is_masked)
         || page.details.iter().flatten().any(StepDetail::is_masked)

@@ -18,7 +18,7 @@ use http_body_util::{BodyExt, Limited};
 use std::time::Duration;
 
 /// Bytes of a form: an event's data with all of its characters escaped.
-const FORM_BYTES: usize = 10 << 20;
+pub(super) const FORM_BYTES: usize = 10 << 20;
 
 /// How long a form may take to arrive.
 const FORM_DEADLINE: Duration = Duration::from_secs(10);
@@ -37,7 +37,7 @@ pub(super) struct Viewer {
     /// What forms of theirs carry.
     csrf: String,
     /// What they are known by while the host runs.
-    key: String,
+    pub(super) key: String,
     /// The page's path with its query.
     path: String,
     /// How the host was reached.
@@ -62,7 +62,7 @@ impl FromRequestParts<Dashboard> for Viewer {
                     let who = format!("login {}", &digest[..8]);
                     (who, digest, session.expose().as_bytes().to_vec(), Some(session))
                 }
-                None if parts.method == Method::GET && path != "/live" => {
+                None if parts.method == Method::GET && parts.uri.path() != "/live" => {
                     return Err(PageError::LogIn(path));
                 }
                 None => return Err(PageError::NoLogin),
@@ -114,12 +114,12 @@ pub(super) fn is_own_site(headers: &HeaderMap) -> bool {
     host.is_some() && [text("host"), text("x-forwarded-host")].contains(&host)
 }
 
-/// The fields of a form's body.
-pub(super) async fn fields(body: Body) -> Result<Fields, PageError> {
-    let read = tokio::time::timeout(FORM_DEADLINE, Limited::new(body, FORM_BYTES).collect());
+/// The fields of a form's body, which has at most so many bytes.
+pub(super) async fn fields(body: Body, bytes: usize) -> Result<Fields, PageError> {
+    let read = tokio::time::timeout(FORM_DEADLINE, Limited::new(body, bytes).collect());
     match read.await {
         Ok(Ok(body)) => Ok(Fields::parse(&body.to_bytes())),
-        Ok(Err(_)) => Err(PageError::Invalid(format!("A form has at most {FORM_BYTES} bytes."))),
+        Ok(Err(_)) => Err(PageError::Invalid(format!("This form has at most {bytes} bytes."))),
         Err(_) => Err(PageError::Invalid("The form did not arrive in time: send it again.".into())),
     }
 }
@@ -138,7 +138,7 @@ impl FromRequest<Dashboard> for Posted {
     async fn from_request(request: Request, dashboard: &Dashboard) -> Result<Self, PageError> {
         let (mut parts, body) = request.into_parts();
         let viewer = Viewer::from_request_parts(&mut parts, dashboard).await?;
-        let fields = fields(body).await?;
+        let fields = fields(body, FORM_BYTES).await?;
         if is_own_site(&parts.headers) && session::is_token(&viewer.csrf, fields.text("csrf")) {
             Ok(Self { viewer, fields })
         } else {

@@ -117,7 +117,7 @@ fn row(delivery: Delivery) -> Row {
         cure: delivery.reason.as_deref().and_then(cure),
         event: delivery.event.map(|id| id.to_string()),
         name: delivery.event_name.unwrap_or_default(),
-        sender_id: delivery.sender_id.unwrap_or_default(),
+        sender_id: delivery.sender_id.map(|id| Sight::Masked.text(&id).text).unwrap_or_default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What came to the door, kept for people: written behind the answers, some at a time, and
 //! never a reason to make a sender wait.
 
+use crate::pulse::Fact;
 use crate::store::Store;
 use crate::store::records::Delivery;
 use std::sync::Arc;
@@ -48,8 +49,10 @@ async fn write(store: Arc<dyn Store>, mut noted: mpsc::Receiver<Delivery>) {
             }
         };
         let _time_is_up = tokio::time::timeout(GATHER, gather).await;
-        if let Err(e) = store.records().keep_deliveries(batch).await {
-            tracing::warn!(error = %e, "webhooks that came in could not be listed");
+        let n = batch.len();
+        match store.records().keep_deliveries(batch).await {
+            Ok(()) => store.pulse().tell(Fact::Delivered { n }),
+            Err(e) => tracing::warn!(error = %e, "webhooks that came in could not be listed"),
         }
     }
 }

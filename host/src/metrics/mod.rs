@@ -266,7 +266,7 @@ impl Ear for Metrics {
                     self.took.with_label_values(&[function]).observe(took);
                 }
             }
-            Fact::Moved { .. } => {}
+            Fact::Moved { .. } | Fact::Delivered { .. } => {}
         }
     }
 

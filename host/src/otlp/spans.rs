@@ -76,14 +76,15 @@ fn root(
 
 fn of_step(trace: &RunTrace, step: &StepView, run_ended_at: Timestamp) -> Span {
     let times = (step.started_at, step.ended_at.unwrap_or(run_ended_at));
-    let mut span = under(trace.root(), named(trace, trace.step(&step.id), &step.id.to_string(), times));
+    let name = name_of(step);
+    let mut span = under(trace.root(), named(trace, trace.step(&step.id), &name, times));
     span.kind = match step.op {
         Kind::Send | Kind::Invoke => SpanKind::Producer,
         Kind::Run | Kind::Sleep | Kind::Wait | Kind::Fetch => SpanKind::Internal,
     }
     .into();
     span.attributes = vec![
-        text("pawl.step.id", &step.id.to_string()),
+        text("pawl.step.id", &name),
         text("pawl.step.kind", step.op.as_str()),
         text("pawl.step.status", step.status.as_str()),
         number("pawl.step.attempts", step.attempts.len()),
@@ -91,7 +92,7 @@ fn of_step(trace: &RunTrace, step: &StepView, run_ended_at: Timestamp) -> Span {
     // the run needs no instance and does nothing for as long as that takes
     let waits = matches!(step.op, Kind::Sleep | Kind::Wait | Kind::Invoke);
     span.attributes.push(attribute("pawl.step.waits", Value::BoolValue(waits)));
-    span.attributes.extend(step.about.as_ref().map(|about| text("pawl.step.about", about)));
+    span.attributes.extend(step.about.as_ref().map(|about| text("pawl.step.about", &mask::text(about))));
     span.attributes.extend(step.invoked.as_ref().map(|run| text("pawl.step.invoked", run.as_str())));
     span.status = match (&step.status, &step.error) {
         (StepStatus::Failed, Some(failure)) => Some(broken(failure)),
@@ -101,8 +102,12 @@ fn of_step(trace: &RunTrace, step: &StepView, run_ended_at: Timestamp) -> Span {
     span
 }
 
+fn name_of(step: &StepView) -> String {
+    mask::text(&step.id.to_string()).into_owned()
+}
+
 fn of_attempt(trace: &RunTrace, step: &StepView, attempt: &AttemptView) -> Span {
-    let name = format!("{} #{}", step.id, attempt.number + 1);
+    let name = format!("{} #{}", name_of(step), attempt.number + 1);
     let times = (attempt.started_at, attempt.ended_at);
     let id = trace.attempt(&step.id, attempt.number);
     let mut span = under(trace.step(&step.id), named(trace, id, &name, times));
@@ -110,7 +115,7 @@ fn of_attempt(trace: &RunTrace, step: &StepView, attempt: &AttemptView) -> Span 
         span.kind = SpanKind::Client.into();
     }
     span.attributes =
-        vec![text("pawl.step.id", &step.id.to_string()), number("pawl.attempt.number", attempt.number + 1)];
+        vec![text("pawl.step.id", &name_of(step)), number("pawl.attempt.number", attempt.number + 1)];
     match &attempt.error {
         Some(failure) => {
             span.events.push(exception(attempt.ended_at, failure));
@@ -161,14 +166,16 @@ fn fine() -> Status {
 }
 
 fn broken(failure: &Failure) -> Status {
-    let message = format!("{}: {}", failure.name, mask::text(&failure.message));
+    let message = mask::text(&format!("{}: {}", failure.name, failure.message)).into_owned();
     Status { code: StatusCode::Error.into(), message }
 }
 
 /// As OpenTelemetry has it: <https://opentelemetry.io/docs/specs/semconv/exceptions/>.
 fn exception(at: Timestamp, failure: &Failure) -> Event {
-    let mut attributes =
-        vec![text("exception.type", &failure.name), text("exception.message", &mask::text(&failure.message))];
+    let mut attributes = vec![
+        text("exception.type", &mask::text(&failure.name)),
+        text("exception.message", &mask::text(&failure.message)),
+    ];
     attributes.extend(failure.stack.as_ref().map(|stack| text("exception.stacktrace", &mask::text(stack))));
     Event { time_unix_nano: nanos(at), name: "exception".into(), attributes, ..Event::default() }
 }

@@ -34,6 +34,11 @@ pub enum Fact {
         /// who its sender's id is from
         source: Option<&'static str>,
     },
+    /// Webhooks that came to the door are listed.
+    Delivered {
+        /// how many
+        n: usize,
+    },
     /// A run is made.
     Made {
         /// which

@@ -53,7 +53,11 @@ impl Counts {
                     let took = started_at.map_or(Span::ZERO, |started| *at - started);
                     self.run(function, *status, *at, took);
                 }
-                Fact::Duplicate { .. } | Fact::Skipped { .. } | Fact::Moved { .. } | Fact::Tried { .. } => {}
+                Fact::Duplicate { .. }
+                | Fact::Delivered { .. }
+                | Fact::Skipped { .. }
+                | Fact::Moved { .. }
+                | Fact::Tried { .. } => {}
             }
         }
     }

@@ -21,6 +21,7 @@ async fn without_a_login_every_page_leads_to_the_form_and_back() {
     let form = browser.read("/login?to=%2Fruns%3Fstatus%3DFailed").await;
     says(&form, "name=\"to\" value=\"/runs?status=Failed\"");
     browser.open("/live").await.expect(401);
+    browser.open("/live?x").await.expect(401);
     for path in ["/ui/reveal", "/ui/runs/x/cancel", "/ui/events/send", "/logout"] {
         browser.send(path, &[("csrf", "x")]).await.expect(401);
     }
@@ -47,6 +48,27 @@ async fn the_signing_key_opens_it_and_leaving_closes_it() {
 }
 
 #[tokio::test]
+async fn pages_that_are_open_hear_nothing_after_the_logout() {
+    let host = host().await;
+    let browser = Browser::logged_in(&host).await;
+    let other = Browser::logged_in(&host).await;
+    let open = async |cookie: &str| {
+        host.request(Method::GET, "/live").header("cookie", cookie).send().await.expect("an answer")
+    };
+    let mut stream = open(&browser.cookie).await;
+    let mut others = open(&other.cookie).await;
+    browser.submit("/runs", "/logout", &[]).await.expect(303);
+    // well before the next heartbeat, which would end it too
+    let end = tokio::time::timeout(std::time::Duration::from_secs(5), stream.chunk()).await;
+    assert_eq!(end.expect("an end").expect("a clean one"), None);
+    // others go on
+    host.request(Method::POST, "/api/stripe/webhook").body("{}").send().await.expect("an answer");
+    let told = tokio::time::timeout(std::time::Duration::from_secs(5), others.chunk()).await;
+    let told = told.expect("a message").expect("more").expect("some");
+    says(&String::from_utf8_lossy(&told), "\"webhooks\":true");
+}
+
+#[tokio::test]
 async fn behind_https_the_cookie_is_for_https() {
     let host = host().await;
     let request = host.request(Method::POST, "/login").header("x-forwarded-proto", "https");
@@ -55,7 +77,7 @@ async fn behind_https_the_cookie_is_for_https() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_is_refused_and_on_record_and_the_eleventh_is_not_tried() {
+async fn a_wrong_key_is_refused_and_on_record_and_the_eleventh_has_to_wait() {
     let host = host().await;
     let mut browser = Browser::new(&host);
     for _ in 0..10 {
@@ -64,8 +86,14 @@ async fn a_wrong_key_is_refused_and_on_record_and_the_eleventh_is_not_tried() {
         does_not_say(&answer.body, "not-the-key");
         assert_eq!(answer.header("set-cookie"), "");
     }
-    let answer = browser.log_in(SIGNING_KEY, "/").await.expect(429);
-    assert_eq!(answer.header("retry-after"), "60");
+    let answer = browser.log_in("not-the-key", "/").await.expect(429);
+    assert!((1..=60).contains(&answer.header("retry-after").parse().expect("seconds")));
+    says(&answer.body, "try again in");
+    says(&answer.body, "name=\"key\"");
+    // the right one is never kept out by others' wrong ones
+    browser.log_in(SIGNING_KEY, "/").await.expect(303);
+    let long = "a&".repeat(10_000);
+    browser.log_in(&long, "/").await.expect(400);
     let request = host.request(Method::GET, "/audit").bearer_auth(SIGNING_KEY);
     let audit = host.ask(request).await.expect(200).body;
     says(&audit, "Login refused");

@@ -5,10 +5,13 @@ use crate::dashboard::waterfall::Row;
 use pawl_engine::event::Event;
 use pawl_engine::view::AttemptView;
 use pawl_engine::{Entry, Failure, Line, Span, Timestamp};
+use std::collections::BTreeSet;
 
 /// What is known of a step.
 pub(super) struct StepDetail {
     pub(super) key: String,
+    /// The key as it is shown.
+    pub(super) name: Shown,
     pub(super) attempts: Vec<Attempt>,
     pub(super) output: Option<Shown>,
     pub(super) error: Option<FailureView>,
@@ -63,6 +66,7 @@ pub(super) fn detail(
         wake_at: step.wake_at,
         invoked: step.invoked.as_ref().map(ToString::to_string),
         is_open: step.error.is_some(),
+        name: sight.text(&key),
         key,
     })
 }
@@ -72,10 +76,24 @@ impl StepDetail {
     pub(super) fn is_masked(&self) -> bool {
         let failed = |error: &Option<FailureView>| error.as_ref().is_some_and(FailureView::is_masked);
         [&self.output, &self.about].into_iter().flatten().any(|shown| shown.is_masked)
+            || self.name.is_masked
             || failed(&self.error)
             || self.attempts.iter().any(|a| failed(&a.error))
             || self.lines.iter().any(|line| line.is_masked)
     }
+}
+
+/// Lines that stand in no row: those outside of steps, and those of steps whose first try is
+/// under way, with the step's name.
+pub(super) fn outside(lines: Vec<LineView>, rows: &[Row]) -> Vec<LineView> {
+    let known: BTreeSet<_> = rows.iter().filter_map(|row| Some(row.step.as_ref()?.id.to_string())).collect();
+    let strays = lines.into_iter().filter(|line| !line.step.as_ref().is_some_and(|s| known.contains(s)));
+    let named = strays.map(|mut line| {
+        let step = line.step_name.take().map(|name| ("step".to_owned(), name));
+        line.fields.splice(0..0, step);
+        line
+    });
+    named.collect()
 }
 
 /// A line that the function logged.
@@ -84,6 +102,8 @@ pub(super) struct LineView {
     pub(super) at: Timestamp,
     pub(super) level: &'static str,
     pub(super) step: Option<String>,
+    /// The step as it is shown.
+    step_name: Option<String>,
     pub(super) said: String,
     pub(super) fields: Vec<(String, String)>,
     pub(super) is_masked: bool,
@@ -95,12 +115,14 @@ impl LineView {
         let mut is_masked = said.is_masked;
         let fields = line.fields.into_iter().map(|(name, value)| {
             let (value, masked) = sight.field(&name, &value);
-            is_masked |= masked;
-            (name, value)
+            let name = sight.text(&name);
+            is_masked |= masked || name.is_masked;
+            (name.text, value)
         });
         let fields = fields.collect();
         let step = line.step.map(|step| step.to_string());
-        Self { at: line.at, level: line.level.as_str(), step, said: said.text, fields, is_masked }
+        let step_name = step.as_deref().map(|step| sight.text(step).text);
+        Self { at: line.at, level: line.level.as_str(), step, step_name, said: said.text, fields, is_masked }
     }
 }
 
@@ -142,13 +164,11 @@ pub(super) fn note(entry: &Entry, sight: Sight) -> Option<Note> {
     let plain = |text: &str| Shown { text: text.to_owned(), ..Shown::default() };
     let (what, text) = match entry {
         Entry::TryFailed { failure, number, .. } => {
-            let said = sight.text(&failure.message);
-            let text = format!("try {}: {}: {}", number + 1, failure.name, said.text);
-            ("Failed outside of a step", Shown { text, ..said })
+            let said = format!("try {}: {}: {}", number + 1, failure.name, failure.message);
+            ("Failed outside of a step", sight.text(&said))
         }
         Entry::Paused { why: Some(why), .. } => {
-            let said = sight.text(&why.message);
-            ("Stopped for an operator", Shown { text: format!("{}: {}", why.name, said.text), ..said })
+            ("Stopped for an operator", sight.text(&format!("{}: {}", why.name, why.message)))
         }
         Entry::Paused { why: None, .. } => ("Paused", plain("by an operator")),
         Entry::Resumed { .. } => ("Resumed", plain("by an operator")),

@@ -7,6 +7,12 @@ use pawl_engine::{Span, Timestamp};
 const GAP: f64 = 6.0;
 const GAPS: f64 = 48.0;
 
+/// Gaps that are collapsed at most, the longest of them: each is drawn in every row.
+const COLLAPSED: usize = 20;
+
+/// How far apart, in percent, two labels of gaps have room on a phone.
+const LABEL: f64 = 17.0;
+
 /// A gap is collapsed when it is longer than this share of all that is not one, and not short.
 const LONG: u64 = 3;
 const SHORT: u64 = 250;
@@ -112,8 +118,11 @@ impl Axis {
         };
         let long = (lengths(true).sum::<u64>() / LONG).max(SHORT);
         let is_gap = |(from, until): Stretch, is_busy: bool| !is_busy && (until - from).as_millis() > long;
-        let gaps: Vec<bool> = parts.iter().map(|(time, is_busy)| is_gap(*time, *is_busy)).collect();
-        let count = gaps.iter().filter(|is_gap| **is_gap).count();
+        let mut longest: Vec<usize> = (0..parts.len()).filter(|n| is_gap(parts[*n].0, parts[*n].1)).collect();
+        longest.sort_by_key(|n| std::cmp::Reverse(parts[*n].0.1 - parts[*n].0.0));
+        longest.truncate(COLLAPSED);
+        let gaps: Vec<bool> = (0..parts.len()).map(|n| longest.contains(&n)).collect();
+        let count = longest.len();
         let rest: f64 =
             parts.iter().zip(&gaps).filter(|(_, gap)| !**gap).map(|((t, _), _)| float(t.1 - t.0)).sum();
         if count == 0 || rest <= 0.0 {
@@ -165,10 +174,12 @@ impl Axis {
 
     /// What is collapsed.
     pub(super) fn gaps(&self) -> Vec<Tick> {
-        let gap = |piece: &Piece| Tick {
-            x: percent(piece.x),
-            width: percent(piece.width),
-            label: lasting(piece.time.1 - piece.time.0),
+        let mut last = f64::NEG_INFINITY;
+        let gap = |piece: &Piece| {
+            let has_room = piece.x - last >= LABEL;
+            let label = if has_room { lasting(piece.time.1 - piece.time.0) } else { String::new() };
+            last = if has_room { piece.x } else { last };
+            Tick { x: percent(piece.x), width: percent(piece.width), label }
         };
         self.gaps.iter().filter_map(|n| self.pieces.get(*n)).map(gap).collect()
     }
@@ -230,6 +241,14 @@ mod tests {
         // nothing to collapse
         assert_eq!(Axis::of_busy(at(0), at(10), &[(at(0), at(10))]), Axis::even(at(0), at(10)));
         assert_eq!(Axis::of_busy(at(0), at(10), &[]), Axis::even(at(0), at(10)));
+    }
+
+    #[test]
+    fn of_many_gaps_the_longest_are_collapsed_and_labels_do_not_overlap() {
+        let busy: Vec<_> = (0..1_000).map(|n| (at(n * 60_000), at(n * 60_000 + 5))).collect();
+        let gaps = Axis::of_busy(at(0), at(60_000_000), &busy).gaps();
+        assert_eq!(gaps.len(), COLLAPSED);
+        assert!(gaps.iter().filter(|gap| !gap.label.is_empty()).count() <= 6, "{gaps:?}");
     }
 
     proptest! {
