@@ -43,6 +43,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "dashboard",
             "ingress",
             "intake",
+            "mask",
             "metrics",
             "operator",
             "pulse",

@@ -81,6 +81,13 @@ fn is_bearer(dashboard: &Dashboard, headers: &HeaderMap) -> bool {
     given.is_some_and(|given| session::matching(&dashboard.signing_keys, given).is_some())
 }
 
+impl Dashboard {
+    /// Whether the request comes from a login. Where that cannot be read, it does not.
+    pub async fn has_login(&self, headers: &HeaderMap) -> bool {
+        matches!(login(self, headers).await, Ok(Some(_)))
+    }
+}
+
 /// The login of the request's cookie, if it holds.
 async fn login(dashboard: &Dashboard, headers: &HeaderMap) -> Result<Option<Session>, PageError> {
     let Some(session) = cookie(headers) else { return Ok(None) };

@@ -3,14 +3,30 @@
 use super::Http;
 use super::error::ApiError;
 use crate::config::Mode;
+use crate::dashboard::Dashboard;
+use crate::mask;
 use crate::secret::Secret;
+use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt;
 
 /// For everything that shows or steers runs.
-pub(super) async fn operator(State(http): State<Http>, request: Request, next: Next) -> Response {
+pub(super) async fn operator(
+    State((http, dashboard)): State<(Http, Dashboard)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    // a login reads what it sees on its pages, and changes nothing but by their forms
+    let is_read = http.mode == Mode::Serve && request.method() == Method::GET;
+    if is_read
+        && !bears(request.headers(), &http.signing_keys)
+        && dashboard.has_login(request.headers()).await
+    {
+        return masked(next.run(request).await).await;
+    }
     let allowed = match http.mode {
         Mode::Serve => signing_key(&http, request.headers()),
         Mode::Dev => own_machine(&request),
@@ -19,6 +35,17 @@ pub(super) async fn operator(State(http): State<Http>, request: Request, next: N
         Ok(()) => next.run(request).await,
         Err(e) => e.into_response(),
     }
+}
+
+/// The answer as a screen may show it; what is not JSON is none of ours.
+async fn masked(answer: Response) -> Response {
+    let (mut head, body) = answer.into_parts();
+    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let Ok(json) = serde_json::from_slice(&body) else {
+        return ApiError::Corrupt.into_response();
+    };
+    head.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(head, Body::from(mask::value(json).0.to_string()))
 }
 
 /// For pages in development; in production the dashboard has logins.

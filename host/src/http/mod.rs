@@ -71,16 +71,15 @@ pub struct Http {
 
 /// Everything that is served.
 pub fn router(http: Http) -> Router {
-    let mut pages = dashboard::router(
-        Dashboard::new(
-            http.mode,
-            http.operator.clone(),
-            http.signing_keys.clone(),
-            !http.stripe_secrets.is_empty(),
-            http.end.clone(),
-        )
-        .with_alerts(alerts::shown(http.alerts.clone())),
-    );
+    let dashboard = Dashboard::new(
+        http.mode,
+        http.operator.clone(),
+        http.signing_keys.clone(),
+        !http.stripe_secrets.is_empty(),
+        http.end.clone(),
+    )
+    .with_alerts(alerts::shown(http.alerts.clone()));
+    let mut pages = dashboard::router(dashboard.clone());
     if http.mode == Mode::Dev {
         pages = pages.route_layer(axum::middleware::from_fn(auth::developer));
     }
@@ -109,7 +108,7 @@ pub fn router(http: Http) -> Router {
     }
     let operators = operators
         .method_not_allowed_fallback(async || ApiError::Method)
-        .route_layer(axum::middleware::from_fn_with_state(http.clone(), auth::operator));
+        .route_layer(axum::middleware::from_fn_with_state((http.clone(), dashboard), auth::operator));
     Router::new()
         .route("/api/stripe/webhook", post(webhooks::stripe))
         .route("/e/{key}", post(events::accept))

@@ -4,6 +4,7 @@ use super::{Browser, PAGES, does_not_say, says};
 use pawl_tests::setup::SIGNING_KEY;
 use pawl_tests::{Host, Setup};
 use reqwest::Method;
+use serde_json::json;
 
 async fn host() -> Host {
     Setup::serve().start().await
@@ -45,6 +46,21 @@ async fn the_signing_key_opens_it_and_leaving_closes_it() {
     says(&browser.read("/audit").await, "login");
     browser.submit("/runs", "/logout", &[]).await.expect(303);
     browser.open("/runs").await.expect(303);
+}
+
+#[tokio::test]
+async fn a_login_reads_what_the_api_has_without_what_speaks_of_people_and_changes_nothing() {
+    let host = host().await;
+    let event = host.send("shop/x", json!({"email": "ann@example.com", "order": "o_1"})).await;
+    let browser = Browser::logged_in(&host).await;
+    let path = format!("/v1/events/{event}");
+    let read = browser.open(&path).await.expect(200);
+    assert_eq!(read.json()["data"]["data"], json!({"email": "[masked]", "order": "o_1"}));
+    let run = host.request(Method::DELETE, "/v1/runs/x").header("cookie", &browser.cookie);
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let mut run = run.build().expect("a request");
+    run.headers_mut().remove("authorization");
+    assert_eq!(client.execute(run).await.expect("an answer").status(), 401);
 }
 
 #[tokio::test]
