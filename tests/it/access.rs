@@ -20,7 +20,6 @@ const OPERATORS_PATHS: &[(&str, &str)] = &[
     ("GET", "/v1/alerts/history"),
     ("POST", "/v1/alerts/test"),
     ("GET", "/v1/runs/x/logs"),
-    ("GET", "/metrics"),
 ];
 
 async fn status(host: &Host, method: &str, path: &str, authorization: Option<&str>) -> (u16, String) {
