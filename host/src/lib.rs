@@ -14,6 +14,7 @@ pub mod dashboard;
 pub mod http;
 pub mod ids;
 pub mod ingress;
+pub mod inngest;
 pub mod intake;
 pub mod mask;
 pub mod metrics;

@@ -17,6 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("pulse", &["clock"]),
     ("mask", &[]),
     ("store", &["pulse"]),
+    ("inngest", &["secret"]),
     ("ingress", &["secret"]),
     ("runtime", &["clock", "secret"]),
     ("project", &["clock", "runtime"]),

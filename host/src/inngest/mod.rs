@@ -1,0 +1,22 @@
+//! Inngest's protocol between a server and an app: how requests are signed, and what they
+//! say. Pure: texts in, texts out. It is spoken both ways: our functions served to their
+//! server, and their apps driven by us.
+
+pub mod sign;
+
+use sha1::{Digest, Sha1};
+
+/// The protocol's id of a step: the SHA-1 of its key (`a`, `a:1`), in lower-case hex.
+pub fn step_id(key: &str) -> String {
+    hex::encode(Sha1::digest(key.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_steps_id_is_the_hash_of_its_key() {
+        assert_eq!(super::step_id("my-step-id"), "e7d8a2f140845095749d60246ff1110c9d01d76a");
+        assert_eq!(super::step_id("my-step-id:1"), "f47c6228c581af870aa285200cf95ec3ac59bb6a");
+        assert_eq!(super::step_id("complete"), "0737c22d3bfae812339732d14d8c7dbd6dc4e09c");
+    }
+}
