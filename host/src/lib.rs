@@ -22,6 +22,7 @@ pub mod operator;
 pub mod otlp;
 pub mod project;
 pub mod pulse;
+pub mod remote;
 pub mod retention;
 pub mod runtime;
 pub mod sampler;

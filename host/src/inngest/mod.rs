@@ -2,6 +2,8 @@
 //! say. Pure: texts in, texts out. It is spoken both ways: our functions served to their
 //! server, and their apps driven by us.
 
+pub mod call;
+pub mod reply;
 pub mod sign;
 
 use sha1::{Digest, Sha1};

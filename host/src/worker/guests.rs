@@ -26,6 +26,10 @@ pub trait Guests: Send + Sync {
 pub trait Guest: Send + Sync {
     /// What it says of itself.
     fn manifest(&self) -> Option<&Manifest>;
+    /// Whether it names steps by their whole keys; see [`pawl_engine::replay::Cursor::keyed`].
+    fn is_keyed(&self) -> bool {
+        false
+    }
     /// One pass of a run, in an instance of its own.
     async fn pass(&self, input: &Input, steps: Box<dyn Steps>) -> Ending;
     /// Makes a request for it, as part of this trace.

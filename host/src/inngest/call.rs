@@ -1,0 +1,212 @@
+//! What a server asks of an app: the body of a call (Inngest's SDK specification, section
+//! 4.3.2), with the steps that its run has recorded.
+
+use super::step_id;
+use pawl_engine::{Event, Failure, Payload, StepKey};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// Bytes of a body from which on the app fetches events and steps by itself.
+const BODY_BYTES: usize = 4 << 20;
+
+/// A run's settled steps, as its app is told of them.
+#[derive(Debug, Clone, Default)]
+pub struct Memo {
+    /// By their ids on the wire.
+    steps: BTreeMap<String, Box<RawValue>>,
+    /// The ids in the order in which they settled.
+    stack: Vec<String>,
+}
+
+impl Memo {
+    /// A step has settled.
+    pub fn put(&mut self, key: &StepKey, kind: pawl_engine::Kind, result: &Result<Payload, Failure>) {
+        let id = wire_id(key);
+        if self.steps.insert(id.clone(), value(kind, result)).is_none() {
+            self.stack.push(id);
+        }
+    }
+
+    /// Whether this step has settled.
+    pub fn has(&self, id: &str) -> bool {
+        self.steps.contains_key(id)
+    }
+
+    /// The steps as they are fetched where a call would be too large.
+    pub fn steps(&self) -> &BTreeMap<String, Box<RawValue>> {
+        &self.steps
+    }
+}
+
+/// The id on the wire. A key that is itself one stays.
+pub fn wire_id(key: &StepKey) -> String {
+    let text = key.to_string();
+    let is_hash = text.len() == 40 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    if is_hash { text } else { step_id(&text) }
+}
+
+/// What a call says besides its run's events and steps.
+#[derive(Debug, Clone)]
+pub struct Call<'a> {
+    /// The run's id.
+    pub run: &'a str,
+    /// Which try, from 0.
+    pub attempt: u32,
+    /// How many tries there are.
+    pub max_attempts: u32,
+    /// The step that is to be executed, by its id on the wire; else whatever comes next.
+    pub target: Option<&'a str>,
+    /// Steps that are found are told and not executed.
+    pub plans_only: bool,
+    /// The version that the app has answered with; -1 before.
+    pub version: i32,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    ctx: Value,
+    event: &'a Value,
+    events: &'a [Value],
+    steps: Option<&'a BTreeMap<String, Box<RawValue>>>,
+    use_api: bool,
+    version: i32,
+}
+
+impl Call<'_> {
+    /// The call's body. Where it would be too large it says that the rest is to be fetched.
+    pub fn body(&self, events: &[Value], memo: &Memo) -> Vec<u8> {
+        let whole = self.text(events, memo, false);
+        if whole.len() <= BODY_BYTES { whole } else { self.text(events, memo, true) }
+    }
+
+    fn text(&self, events: &[Value], memo: &Memo, use_api: bool) -> Vec<u8> {
+        let ctx = json!({
+            "attempt": self.attempt,
+            "disable_immediate_execution": self.plans_only,
+            "env": "",
+            "max_attempts": self.max_attempts,
+            "run_id": self.run,
+            "stack": {"current": memo.stack.len(), "stack": memo.stack},
+            "step_id": self.target.unwrap_or("step"),
+            "use_api": use_api,
+        });
+        let none = BTreeMap::new();
+        let body = Body {
+            ctx,
+            event: events.first().unwrap_or(&Value::Null),
+            events: if use_api { &[] } else { events },
+            steps: Some(if use_api { &none } else { &memo.steps }),
+            use_api,
+            version: self.version,
+        };
+        serde_json::to_vec(&body).unwrap_or_default()
+    }
+}
+
+/// An event as apps know it.
+pub fn event(event: &Event) -> Value {
+    let mut told = Map::new();
+    let id = event.sender.as_ref().map_or_else(|| event.id.to_string(), |s| s.id.clone());
+    told.insert("id".into(), id.into());
+    told.insert("name".into(), event.name.to_string().into());
+    told.insert("data".into(), event.data.to_value());
+    told.insert("user".into(), event.user.as_ref().map_or_else(|| json!({}), Payload::to_value));
+    told.insert("ts".into(), event.at.as_millis().into());
+    if let Some(version) = &event.version {
+        told.insert("v".into(), version.clone().into());
+    }
+    Value::Object(told)
+}
+
+/// A failure as apps know it.
+pub fn error(failure: &Failure) -> Value {
+    let name = match failure.name.as_str() {
+        "InvokeTimeout" => "InngestInvokeTimeoutError",
+        name => name,
+    };
+    let mut told = json!({"name": name, "message": failure.message});
+    if let Some(stack) = &failure.stack {
+        told["stack"] = stack.clone().into();
+    }
+    if let Some(data) = &failure.data {
+        told["data"] = data.to_value();
+    }
+    told
+}
+
+/// What an app finds in place of a settled step.
+fn value(kind: pawl_engine::Kind, result: &Result<Payload, Failure>) -> Box<RawValue> {
+    use pawl_engine::Kind::{Fetch, Invoke, Run, Send, Sleep, Wait};
+    let raw = |text: String| RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned());
+    match (kind, result) {
+        (_, Err(failure)) => raw(json!({"error": error(failure)}).to_string()),
+        (Sleep, Ok(_)) => RawValue::NULL.to_owned(),
+        (Wait, Ok(event)) => raw(event.as_str().to_owned()),
+        (Run | Invoke | Send | Fetch, Ok(output)) => raw(format!("{{\"data\":{}}}", output.as_str())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pawl_engine::Kind;
+
+    fn key(text: &str) -> StepKey {
+        StepKey::parse(text)
+    }
+
+    fn output(text: &str) -> Result<Payload, Failure> {
+        Ok(Payload::parse(text.into(), 1 << 10).expect("JSON"))
+    }
+
+    fn body(memo: &Memo) -> Value {
+        let call =
+            Call { run: "r1", attempt: 1, max_attempts: 4, target: None, plans_only: false, version: -1 };
+        let events = [json!({"name": "a/b", "data": {}})];
+        serde_json::from_slice(&call.body(&events, memo)).expect("JSON")
+    }
+
+    #[test]
+    fn each_kind_of_step_is_told_in_its_own_shape() {
+        let mut memo = Memo::default();
+        memo.put(&key("run"), Kind::Run, &output("{\"n\":1.50}"));
+        memo.put(&key("run:1"), Kind::Run, &Err(Failure::new("Boom", "no").with_stack("at x")));
+        memo.put(&key("nap"), Kind::Sleep, &output("null"));
+        memo.put(&key("wait"), Kind::Wait, &output("{\"name\":\"a/b\",\"data\":{}}"));
+        memo.put(&key("call"), Kind::Invoke, &Err(Failure::new("InvokeTimeout", "late")));
+        let body = body(&memo);
+        assert_eq!(body["steps"][step_id("run")], json!({"data": {"n": 1.5}}));
+        assert_eq!(
+            body["steps"][step_id("run:1")],
+            json!({"error": {"name": "Boom", "message": "no", "stack": "at x"}})
+        );
+        assert_eq!(body["steps"][step_id("nap")], Value::Null);
+        assert_eq!(body["steps"][step_id("wait")], json!({"name": "a/b", "data": {}}));
+        assert_eq!(body["steps"][step_id("call")]["error"]["name"], "InngestInvokeTimeoutError");
+        let stack: Vec<_> = ["run", "run:1", "nap", "wait", "call"].map(step_id).into();
+        assert_eq!(body["ctx"]["stack"], json!({"current": 5, "stack": stack}));
+        assert_eq!(body["ctx"]["attempt"], 1);
+        assert!(body["ctx"].get("fn_id").is_none(), "with it an app would answer with checkpoints");
+    }
+
+    #[test]
+    fn a_call_that_is_too_large_tells_the_app_to_fetch() {
+        let mut memo = Memo::default();
+        let large = format!("\"{}\"", "x".repeat(3 << 20));
+        memo.put(&key("a"), Kind::Run, &Ok(Payload::parse(large.clone(), 4 << 20).expect("JSON")));
+        assert_eq!(body(&memo)["use_api"], false);
+        memo.put(&key("b"), Kind::Run, &Ok(Payload::parse(large, 4 << 20).expect("JSON")));
+        let body = body(&memo);
+        assert_eq!((&body["use_api"], &body["ctx"]["use_api"]), (&json!(true), &json!(true)));
+        assert_eq!((&body["events"], &body["steps"]), (&json!([]), &json!({})));
+        assert_eq!(body["event"]["name"], "a/b");
+    }
+
+    #[test]
+    fn a_key_that_is_an_id_of_the_wire_stays() {
+        assert_eq!(wire_id(&key(&step_id("x"))), step_id("x"));
+        assert_eq!(wire_id(&key("x:2")), step_id("x:2"));
+    }
+}

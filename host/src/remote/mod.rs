@@ -1,0 +1,26 @@
+//! Functions that execute elsewhere: in an app that is written with one of Inngest's SDKs,
+//! and is called over HTTP, pass by pass. What a sandbox is to a component, this is to an
+//! app: it knows no storage and decides nothing about a run.
+
+mod client;
+mod drive;
+
+pub use client::Client;
+pub use drive::pass;
+
+use crate::secret::Secret;
+use std::sync::Arc;
+
+/// Active signing keys, newest first.
+pub type Keys = Arc<dyn Fn() -> Vec<Secret> + Send + Sync>;
+
+/// Where a function is, and how it is called.
+#[derive(Clone)]
+pub struct Remote {
+    /// Makes the calls.
+    pub client: Client,
+    /// The function's own address: its app's, with its id and a place for the step's.
+    pub url: String,
+    /// How many tries a step has in all.
+    pub max_attempts: u32,
+}
