@@ -23,7 +23,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("project", &["clock", "runtime"]),
     ("config", &["runtime", "secret"]),
     ("telemetry", &["config", "pulse"]),
-    ("catalog", &["clock", "config", "runtime", "store"]),
+    ("catalog", &["clock", "config", "inngest", "runtime", "store"]),
     ("intake", &["catalog", "clock", "ids", "store"]),
     ("operator", &["catalog", "clock", "ids", "intake", "runtime", "store"]),
     ("schedule", &["catalog", "clock", "intake", "store"]),

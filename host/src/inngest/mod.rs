@@ -2,7 +2,11 @@
 //! say. Pure: texts in, texts out. It is spoken both ways: our functions served to their
 //! server, and their apps driven by us.
 
+pub mod app;
+mod manifest;
 pub mod sign;
+
+pub use manifest::duration;
 
 use sha1::{Digest, Sha1};
 
