@@ -4,22 +4,24 @@
 use crate::alert::Rules;
 use crate::catalog::Catalog;
 use crate::catalog::watch::Watch;
-use crate::config::{Config, Otlp, StoreKind};
+use crate::config::{Config, Mode, Otlp, StoreKind};
 use crate::http::{Door, Http, Server, router};
 use crate::intake::{Functions, Intake};
 use crate::metrics::Metrics;
 use crate::operator::Operator;
 use crate::otlp::Exporter;
 use crate::pulse::Ear;
+use crate::remote;
 use crate::retention::Forgetting;
 use crate::runtime::Runtime;
 use crate::sampler;
 use crate::schedule::Clockwork;
+use crate::secret::Secret;
 use crate::store::Store;
 use crate::store::memory::Memory;
 use crate::store::sqlite::Sqlite;
 use crate::telemetry::Told;
-use crate::worker::{Sandbox, Worker};
+use crate::worker::{self, Worker};
 use anyhow::Context;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -54,10 +56,7 @@ pub async fn run(
     let server = Server::bind(config.addr).await.with_context(|| {
         format!("cannot listen on {}: is another pawl running there? (--addr takes another)", config.addr)
     })?;
-    let store: Arc<dyn Store> = match config.store {
-        StoreKind::Sqlite => Arc::new(Sqlite::open(&config.data)?),
-        StoreKind::Memory => Arc::new(Memory::default()),
-    };
+    let store = store_of(config.store, &config.data)?;
     let runtime = Arc::new(Runtime::new(config.limits, Some(&config.cache))?);
     let catalog = Catalog::open(store.clone(), runtime.clone(), config.grants).await?;
     let watching = look(Watch::new(catalog.clone(), config.functions), &catalog, end.clone()).await;
@@ -76,6 +75,8 @@ pub async fn run(
     };
     let (door, noting) = Door::open(store.clone());
     let alerts = Rules::new(config.alerts, store.clone(), functions, intake.clone());
+    let signing_keys: Arc<[Secret]> = config.signing_keys.into();
+    let keys = keys_of(config.mode, signing_keys.clone());
     let http = Http {
         alerts: alerts.clone(),
         mode: config.mode,
@@ -84,7 +85,7 @@ pub async fn run(
         intake: intake.clone(),
         operator,
         event_keys: config.event_keys.into(),
-        signing_keys: config.signing_keys.into(),
+        signing_keys: signing_keys.clone(),
         metrics,
         metrics_tokens: config.metrics_tokens.into(),
         stripe_secrets: config.stripe_secrets.into(),
@@ -93,7 +94,8 @@ pub async fn run(
         end: end.clone(),
     };
     let slots = runtime.slots();
-    let guests = Arc::new(Sandbox { runtime, catalog: catalog.clone() });
+    let client = remote::Client::new(keys).context("apps cannot be called")?;
+    let guests = Arc::new(worker::Functions { runtime, client, catalog: catalog.clone() });
     let clockwork = Clockwork::new(store.clone(), catalog.clone(), intake.clone());
     let beside = beside(alerts, Forgetting::new(store.clone(), config.keep), store.clone(), end.clone());
     let worker = Worker::new(store, guests, intake, wake, slots, config.retry_interval);
@@ -135,6 +137,19 @@ fn listen(
     ears.extend(exporter.as_ref().map(Exporter::ear));
     store.pulse().attach(ears);
     Ok(exporter)
+}
+
+fn store_of(kind: StoreKind, data: &Path) -> anyhow::Result<Arc<dyn Store>> {
+    Ok(match kind {
+        StoreKind::Sqlite => Arc::new(Sqlite::open(data)?),
+        StoreKind::Memory => Arc::new(Memory::default()),
+    })
+}
+
+/// The keys by which apps and this host know each other; none in development.
+fn keys_of(mode: Mode, signing_keys: Arc<[Secret]>) -> Option<remote::Keys> {
+    let keys: remote::Keys = Arc::new(move || signing_keys.to_vec());
+    Some(keys).filter(|_| mode == Mode::Serve)
 }
 
 fn functions_of(catalog: Arc<Catalog>) -> Functions {

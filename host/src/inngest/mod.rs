@@ -2,9 +2,13 @@
 //! say. Pure: texts in, texts out. It is spoken both ways: our functions served to their
 //! server, and their apps driven by us.
 
+pub mod app;
 pub mod call;
+mod manifest;
 pub mod reply;
 pub mod sign;
+
+pub use manifest::duration;
 
 use sha1::{Digest, Sha1};
 
