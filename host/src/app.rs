@@ -16,7 +16,6 @@ use crate::retention::Forgetting;
 use crate::runtime::Runtime;
 use crate::sampler;
 use crate::schedule::Clockwork;
-use crate::secret::Secret;
 use crate::store::Store;
 use crate::store::memory::Memory;
 use crate::store::sqlite::Sqlite;
@@ -75,8 +74,8 @@ pub async fn run(
     };
     let (door, noting) = Door::open(store.clone());
     let alerts = Rules::new(config.alerts, store.clone(), functions, intake.clone());
-    let signing_keys: Arc<[Secret]> = config.signing_keys.into();
-    let keys = keys_of(config.mode, signing_keys.clone());
+    // in development nothing is signed
+    let keys = Some(config.keys.clone()).filter(|_| config.mode == Mode::Serve);
     let http = Http {
         alerts: alerts.clone(),
         mode: config.mode,
@@ -84,8 +83,7 @@ pub async fn run(
         catalog: catalog.clone(),
         intake: intake.clone(),
         operator,
-        event_keys: config.event_keys.into(),
-        signing_keys: signing_keys.clone(),
+        keys: config.keys,
         metrics,
         metrics_tokens: config.metrics_tokens.into(),
         stripe_secrets: config.stripe_secrets.into(),
@@ -144,12 +142,6 @@ fn store_of(kind: StoreKind, data: &Path) -> anyhow::Result<Arc<dyn Store>> {
         StoreKind::Sqlite => Arc::new(Sqlite::open(data)?),
         StoreKind::Memory => Arc::new(Memory::default()),
     })
-}
-
-/// The keys by which apps and this host know each other; none in development.
-fn keys_of(mode: Mode, signing_keys: Arc<[Secret]>) -> Option<remote::Keys> {
-    let keys: remote::Keys = Arc::new(move || signing_keys.to_vec());
-    Some(keys).filter(|_| mode == Mode::Serve)
 }
 
 fn functions_of(catalog: Arc<Catalog>) -> Functions {

@@ -16,6 +16,7 @@ pub mod ids;
 pub mod ingress;
 pub mod inngest;
 pub mod intake;
+pub mod keys;
 pub mod mask;
 pub mod metrics;
 pub mod operator;

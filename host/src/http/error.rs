@@ -2,6 +2,7 @@
 //! HTTP statuses. An answer holds a sentence with the cure, a code for machines and
 //! the status: `{"error":"…","code":"…","status":404}`.
 
+use super::auth::WrongKey;
 use crate::catalog::DeployError;
 use crate::ingress::Rejected;
 use crate::operator::Refused;
@@ -39,12 +40,12 @@ pub(super) enum ApiError {
     InvalidBody(String),
     #[error("an id or a key in the path is not UTF-8")]
     InvalidPath,
-    #[error("the event key is not one of this host's: check INNGEST_EVENT_KEY on both sides")]
-    EventKey,
+    #[error("{0}; check INNGEST_EVENT_KEY on both sides")]
+    EventKey(&'static str),
     #[error(
-        "this needs `Authorization: Bearer <signing key>`: check that INNGEST_SIGNING_KEY is the same on both sides, without white space"
+        "this needs `Authorization: Bearer <signing key>`, and {0}; check that INNGEST_SIGNING_KEY is the same on both sides"
     )]
-    SigningKey,
+    SigningKey(WrongKey),
     #[error(
         "metrics want `Authorization: Bearer <token>` with the signing key, or with PAWL_METRICS_TOKEN where that is set"
     )]
@@ -133,8 +134,8 @@ impl ApiError {
             Self::InvalidCursor => (S::BAD_REQUEST, "invalid_cursor"),
             Self::InvalidBody(_) => (S::BAD_REQUEST, "invalid_body"),
             Self::InvalidPath => (S::BAD_REQUEST, "invalid_path"),
-            Self::EventKey => (S::UNAUTHORIZED, "event_key_unknown"),
-            Self::SigningKey => (S::UNAUTHORIZED, "invalid_signing_key"),
+            Self::EventKey(_) => (S::UNAUTHORIZED, "event_key_unknown"),
+            Self::SigningKey(_) => (S::UNAUTHORIZED, "invalid_signing_key"),
             Self::MetricsToken => (S::UNAUTHORIZED, "invalid_metrics_token"),
             Self::CrossSite => (S::FORBIDDEN, "cross_site"),
             Self::NotFound(_) => (S::NOT_FOUND, "not_found"),

@@ -26,6 +26,7 @@ use crate::catalog::Catalog;
 use crate::config::Mode;
 use crate::dashboard::{self, Dashboard};
 use crate::intake::Intake;
+use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::operator::Operator;
 use crate::secret::Secret;
@@ -51,10 +52,8 @@ pub struct Http {
     pub intake: Intake,
     /// For what operators do.
     pub operator: Operator,
-    /// Keys of the event API.
-    pub event_keys: Arc<[Secret]>,
-    /// Keys of operators.
-    pub signing_keys: Arc<[Secret]>,
+    /// Keys of the event API and of operators.
+    pub keys: Keys,
     /// Everything that is counted.
     pub metrics: Arc<Metrics>,
     /// Keys for `/metrics` alone.
@@ -74,7 +73,7 @@ pub fn router(http: Http) -> Router {
     let dashboard = Dashboard::new(
         http.mode,
         http.operator.clone(),
-        http.signing_keys.clone(),
+        http.keys.clone(),
         !http.stripe_secrets.is_empty(),
         http.end.clone(),
     )

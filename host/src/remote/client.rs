@@ -1,9 +1,10 @@
 //! One call of an app: signed, sent, and its answer believed only when it is signed too.
 
-use super::{Keys, Remote};
+use super::Remote;
 use crate::clock;
 use crate::inngest::reply::{self, Headers, Reply};
 use crate::inngest::sign;
+use crate::keys::Keys;
 use pawl_engine::Failure;
 use std::time::Duration;
 
@@ -55,7 +56,7 @@ impl Client {
             .header("content-type", "application/json")
             .header("x-run-id", run)
             .header("x-inngest-req-version", version.to_string());
-        let keys = self.keys.as_ref().map(|keys| keys());
+        let keys = self.keys.as_ref().map(Keys::signing);
         if let Some(key) = keys.as_ref().and_then(|keys| keys.first()) {
             request = request.header(sign::HEADER, sign::request(key, &body, clock::now()));
         }

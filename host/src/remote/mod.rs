@@ -8,12 +8,6 @@ mod drive;
 pub use client::Client;
 pub use drive::pass;
 
-use crate::secret::Secret;
-use std::sync::Arc;
-
-/// Active signing keys, newest first.
-pub type Keys = Arc<dyn Fn() -> Vec<Secret> + Send + Sync>;
-
 /// Where a function is, and how it is called.
 #[derive(Clone)]
 pub struct Remote {
