@@ -76,7 +76,9 @@ pub async fn run(
     let alerts = Rules::new(config.alerts, store.clone(), functions, intake.clone());
     // in development nothing is signed
     let keys = Some(config.keys.clone()).filter(|_| config.mode == Mode::Serve);
+    let live = remote::Live::default();
     let http = Http {
+        live: live.clone(),
         alerts: alerts.clone(),
         mode: config.mode,
         store: store.clone(),
@@ -92,7 +94,7 @@ pub async fn run(
         end: end.clone(),
     };
     let slots = runtime.slots();
-    let client = remote::Client::new(keys).context("apps cannot be called")?;
+    let client = remote::Client::new(keys, live).context("apps cannot be called")?;
     let guests = Arc::new(worker::Functions { runtime, client, catalog: catalog.clone() });
     let clockwork = Clockwork::new(store.clone(), catalog.clone(), intake.clone());
     let beside = beside(alerts, Forgetting::new(store.clone(), config.keep), store.clone(), end.clone());

@@ -58,6 +58,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "metrics",
             "operator",
             "pulse",
+            "remote",
             "secret",
             "store",
             "telemetry",

@@ -29,6 +29,7 @@ use crate::intake::Intake;
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::operator::Operator;
+use crate::remote::Live;
 use crate::secret::Secret;
 use crate::store::Store;
 use axum::Router;
@@ -64,6 +65,8 @@ pub struct Http {
     pub door: Door,
     /// When `/readyz` last said yes.
     pub last_ready: Arc<tokio::sync::Mutex<Option<std::time::Instant>>>,
+    /// Passes that are under way in apps.
+    pub live: Live,
     /// When connections that stay open are to end.
     pub end: CancellationToken,
 }

@@ -52,6 +52,9 @@ pub fn wire_id(key: &StepKey) -> String {
 pub struct Call<'a> {
     /// The run's id.
     pub run: &'a str,
+    /// The function's id, where the app may report steps in the middle of the call
+    /// (`/v1/checkpoint`); without it, it answers with each.
+    pub function: Option<&'a str>,
     /// Which try, from 0.
     pub attempt: u32,
     /// How many tries there are.
@@ -82,7 +85,7 @@ impl Call<'_> {
     }
 
     fn text(&self, events: &[Value], memo: &Memo, use_api: bool) -> Vec<u8> {
-        let ctx = json!({
+        let mut ctx = json!({
             "attempt": self.attempt,
             "disable_immediate_execution": self.plans_only,
             "env": "",
@@ -92,6 +95,13 @@ impl Call<'_> {
             "step_id": self.target.unwrap_or("step"),
             "use_api": use_api,
         });
+        if let Some(function) = self.function {
+            ctx["fn_id"] = function.into();
+            // reported back as they are; the run's id is enough for us
+            ctx["qi_id"] = self.run.into();
+            ctx["request_id"] = self.run.into();
+            ctx["generation_id"] = 1.into();
+        }
         let none = BTreeMap::new();
         let body = Body {
             ctx,
@@ -162,8 +172,15 @@ mod tests {
     }
 
     fn body(memo: &Memo) -> Value {
-        let call =
-            Call { run: "r1", attempt: 1, max_attempts: 4, target: None, plans_only: false, version: -1 };
+        let call = Call {
+            run: "r1",
+            function: None,
+            attempt: 1,
+            max_attempts: 4,
+            target: None,
+            plans_only: false,
+            version: -1,
+        };
         let events = [json!({"name": "a/b", "data": {}})];
         serde_json::from_slice(&call.body(&events, memo)).expect("JSON")
     }

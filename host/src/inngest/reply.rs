@@ -170,6 +170,25 @@ struct Userland {
     index: Option<u32>,
 }
 
+/// Steps that an app reports in the middle of a call: the body of `/v1/checkpoint/{run}/async`.
+/// Those that were executed; an error says what cannot be read.
+pub fn checkpoint(body: &[u8], now: Timestamp) -> Result<Vec<Told>, String> {
+    #[derive(Deserialize)]
+    struct Body<'a> {
+        #[serde(borrow)]
+        steps: Vec<Wire<'a>>,
+    }
+    let body: Body<'_> = serde_json::from_slice(body).map_err(|e| e.to_string())?;
+    let mut told = Vec::with_capacity(body.steps.len());
+    for op in body.steps {
+        // that the run is over comes with the answer, too
+        if op.op != "RunComplete" {
+            told.extend(step(op, &Headers::default(), now)?);
+        }
+    }
+    Ok(told.into_iter().filter(|told| told.result.is_some()).collect())
+}
+
 fn steps(headers: &Headers, body: &[u8], now: Timestamp) -> Result<Reply, String> {
     let text = std::str::from_utf8(body).map_err(|e| e.to_string())?.trim();
     let ops: Vec<Wire<'_>> = match text.starts_with('[') {

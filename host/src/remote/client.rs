@@ -1,6 +1,6 @@
 //! One call of an app: signed, sent, and its answer believed only when it is signed too.
 
-use super::Remote;
+use super::{Live, Remote};
 use crate::clock;
 use crate::inngest::reply::{self, Headers, Reply};
 use crate::inngest::sign;
@@ -22,19 +22,21 @@ const ANSWER_BYTES: usize = 8 << 20;
 pub struct Client {
     http: reqwest::Client,
     keys: Option<Keys>,
+    pub(super) live: Live,
 }
 
 impl Client {
     /// A client that signs with these keys, and wants answers to be signed; without any it does
     /// neither, as in development.
-    pub fn new(keys: Option<Keys>) -> Result<Self, reqwest::Error> {
+    /// Passes that it calls for are in `live`.
+    pub fn new(keys: Option<Keys>, live: Live) -> Result<Self, reqwest::Error> {
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT)
             .timeout(TIMEOUT)
             .user_agent("Pawl")
             .build()?;
-        Ok(Self { http, keys })
+        Ok(Self { http, keys, live })
     }
 
     /// Posts a call; `Err` is worth another try.

@@ -5,6 +5,7 @@
 //! [`Steps`], as a sandboxed function's is; at each call it is told all that is recorded.
 
 use super::Remote;
+use super::live::{Here, Report};
 use crate::clock;
 use crate::inngest::call::{self, Call, Memo, wire_id};
 use crate::inngest::reply::{Reply as Answer, Told};
@@ -26,6 +27,7 @@ pub async fn pass(to: &Remote, input: &Input, steps: Box<dyn Steps>) -> Ending {
         steps,
         events,
         memo: Memo::default(),
+        here: None,
         open: Vec::new(),
         version: -1,
         in_turn: false,
@@ -49,6 +51,8 @@ struct Pass<'a> {
     steps: Box<dyn Steps>,
     events: Vec<Value>,
     memo: Memo,
+    /// Where the app reports steps in the middle of a call; not for a planned step.
+    here: Option<Here>,
     /// What has begun and not settled.
     open: Vec<Open>,
     version: i32,
@@ -64,6 +68,7 @@ impl Pass<'_> {
         if let Some(target) = self.steps.target() {
             return self.one(target).await;
         }
+        self.here = Some(self.to.client.live.enter(&self.input.run));
         let mut idle = 0;
         loop {
             let again = match self.open.as_slice() {
@@ -72,7 +77,7 @@ impl Pass<'_> {
             };
             let plans_only = !self.open.is_empty() && again.is_none();
             let began = clock::now();
-            let answer = self.ask_app(None, again.unwrap_or(self.input.attempt), plans_only).await;
+            let answer = self.ask_app(None, again.unwrap_or(self.input.attempt), plans_only).await?;
             let told = match (answer, &*self.open) {
                 (Ok(Answer::Returned(output)), _) => return Ok(Ok(output)),
                 (Ok(Answer::Steps(told)), _) => told,
@@ -123,7 +128,10 @@ impl Pass<'_> {
         let is_second = self.version >= 2;
         self.in_turn = !is_second || told.iter().any(|t| t.is_race);
         let mut planned = Vec::new();
-        for Told { call, id, result, .. } in told {
+        for Told { mut call, id, result, .. } in told {
+            if let Op::Invoke(other) = &mut call.op {
+                other.function = (self.to.find)(other.function.clone());
+            }
             // parallel steps may be told again
             if self.memo.has(&id) {
                 continue;
@@ -161,7 +169,7 @@ impl Pass<'_> {
                 Reply::Recorded(place, result) => self.settle(&calls[place], &result),
                 Reply::Refused(failure) => return Ok(Some(failure)),
                 Reply::Execute(place, open) => {
-                    let result = self.execute(&open.step, open.number).await;
+                    let result = self.execute(&open.step, open.number).await?;
                     let kept = result.clone();
                     let settled = self.steps.finish(result).await?.map_or(kept, Err);
                     self.settle(&calls[place], &settled);
@@ -178,7 +186,7 @@ impl Pass<'_> {
     async fn one(&mut self, target: StepKey) -> Result<Ended, Stop> {
         match self.steps.ask(&[same(&target, Kind::Run)]).await? {
             Reply::Execute(_, open) => {
-                let result = self.execute(&open.step, open.number).await;
+                let result = self.execute(&open.step, open.number).await?;
                 self.steps.finish(result).await?;
                 Err(Stop::Parked)
             }
@@ -187,28 +195,30 @@ impl Pass<'_> {
     }
 
     /// Has the app execute a planned step.
-    async fn execute(&mut self, step: &StepKey, number: u32) -> Ended {
+    async fn execute(&mut self, step: &StepKey, number: u32) -> Result<Ended, Stop> {
         let id = wire_id(step);
         let told = match self.ask_app(Some(&id), number, true).await? {
-            Answer::Steps(told) => told,
-            Answer::Failed(failure) => return Err(failure),
-            Answer::Returned(_) => Vec::new(),
+            Ok(Answer::Steps(told)) => told,
+            Ok(Answer::Failed(failure)) | Err(failure) => return Ok(Err(failure)),
+            Ok(Answer::Returned(_)) => Vec::new(),
         };
         let found = told.into_iter().find(|told| told.id == id).and_then(|told| told.result);
-        found.unwrap_or_else(|| {
+        Ok(found.unwrap_or_else(|| {
             let why = format!("the app was asked to execute the step `{step}`, and did not come to it");
             Err(Failure::new("StepNotFound", why))
-        })
+        }))
     }
 
+    /// Calls the app. What it reports meanwhile is recorded; `Err`: the run is left.
     async fn ask_app(
         &mut self,
         target: Option<&str>,
         attempt: u32,
         plans_only: bool,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<Result<Answer, Failure>, Stop> {
         let call = Call {
             run: &self.input.run,
+            function: self.here.as_ref().map(|_| self.to.function.as_str()),
             attempt,
             max_attempts: self.to.max_attempts,
             target,
@@ -217,10 +227,36 @@ impl Pass<'_> {
         };
         let body = call.body(&self.events, &self.memo);
         let step = target.unwrap_or("step");
-        let (answer, headers) =
-            self.to.client.call(self.to, step, &self.input.run, self.version, body).await?;
-        self.version = headers.version.unwrap_or(self.version);
-        Ok(answer)
+        let answer = self.to.client.call(self.to, step, &self.input.run, self.version, body);
+        tokio::pin!(answer);
+        let mut began = clock::now();
+        loop {
+            let report = async {
+                match &mut self.here {
+                    Some(here) => here.reports.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                Some(Report { steps, kept }) = report => {
+                    for Told { call, id, result, .. } in steps {
+                        if let Some(result) = result.filter(|_| !self.memo.has(&id)) {
+                            self.record(&call, began, result).await?;
+                        }
+                    }
+                    began = clock::now();
+                    // the app may have gone
+                    let _told = kept.send(());
+                }
+                answer = &mut answer => {
+                    return Ok(answer.map(|(answer, headers)| {
+                        self.version = headers.version.unwrap_or(self.version);
+                        answer
+                    }));
+                }
+            }
+        }
     }
 }
 

@@ -4,9 +4,17 @@
 
 mod client;
 mod drive;
+mod live;
 
 pub use client::Client;
 pub use drive::pass;
+pub use live::{Live, NotLive};
+
+use pawl_engine::FunctionId;
+use std::sync::Arc;
+
+/// Finds the function that an app means: SDKs put an app's name before the id of each.
+pub type Find = Arc<dyn Fn(FunctionId) -> FunctionId + Send + Sync>;
 
 /// Where a function is, and how it is called.
 #[derive(Clone)]
@@ -17,4 +25,8 @@ pub struct Remote {
     pub url: String,
     /// How many tries a step has in all.
     pub max_attempts: u32,
+    /// The function's own id, for those that report steps in the middle of a call.
+    pub function: FunctionId,
+    /// For calls of other functions.
+    pub find: Find,
 }

@@ -86,12 +86,32 @@ impl Functions {
         Some(Arc::new(Sandboxed { runtime: self.runtime.clone(), plugin, manifest, grant }))
     }
 
+    /// A function by its id, or by its app's name and its id.
+    fn find(&self) -> remote::Find {
+        let catalog = self.catalog.clone();
+        Arc::new(move |wanted| {
+            let snapshot = catalog.snapshot();
+            if snapshot.functions.contains_key(&wanted) {
+                return wanted;
+            }
+            let is_it = |m: &&Manifest| {
+                let rest =
+                    wanted.as_str().strip_prefix(m.app.as_str()).and_then(|rest| rest.strip_prefix('-'));
+                rest == Some(m.id.as_str())
+            };
+            let found = snapshot.functions.values().map(|offer| &offer.manifest).find(is_it);
+            found.map_or(wanted.clone(), |m| m.id.clone())
+        })
+    }
+
     fn there(&self, app: &Registration, function: &FunctionId) -> Option<Arc<dyn Guest>> {
         let manifest = app.functions.iter().find(|m| m.id == *function)?.clone();
         let remote = Remote {
             client: self.client.clone(),
             url: app.url_of(function),
+            function: function.clone(),
             max_attempts: manifest.retries + 1,
+            find: self.find(),
         };
         Some(Arc::new(Elsewhere { runtime: self.runtime.clone(), remote, manifest }))
     }
