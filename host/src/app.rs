@@ -2,6 +2,7 @@
 //! start, and in which order they end.
 
 use crate::alert::Rules;
+use crate::apps::{Apps, Syncing};
 use crate::catalog::Catalog;
 use crate::catalog::watch::Watch;
 use crate::config::{Config, Otlp, StoreKind};
@@ -76,15 +77,18 @@ pub async fn run(
     };
     let (door, noting) = Door::open(store.clone());
     let alerts = Rules::new(config.alerts, store.clone(), functions, intake.clone());
+    let signing_keys: Arc<[_]> = config.signing_keys.into();
+    let apps = Apps::new(config.mode, config.apps, signing_keys.clone(), catalog.clone()).await;
     let http = Http {
         alerts: alerts.clone(),
+        apps: apps.clone(),
         mode: config.mode,
         store: store.clone(),
         catalog: catalog.clone(),
         intake: intake.clone(),
         operator,
         event_keys: config.event_keys.into(),
-        signing_keys: config.signing_keys.into(),
+        signing_keys,
         metrics,
         metrics_tokens: config.metrics_tokens.into(),
         stripe_secrets: config.stripe_secrets.into(),
@@ -95,7 +99,9 @@ pub async fn run(
     let slots = runtime.slots();
     let guests = Arc::new(Sandbox { runtime, catalog: catalog.clone() });
     let clockwork = Clockwork::new(store.clone(), catalog.clone(), intake.clone());
-    let beside = beside(alerts, Forgetting::new(store.clone(), config.keep), store.clone(), end.clone());
+    let syncing = Syncing::new(apps, server.addr())?;
+    let forgetting = Forgetting::new(store.clone(), config.keep);
+    let beside = beside(alerts, forgetting, syncing, store.clone(), end.clone());
     let worker = Worker::new(store, guests, intake, wake, slots, config.retry_interval);
 
     let addr = server.addr();
@@ -142,14 +148,21 @@ fn functions_of(catalog: Arc<Catalog>) -> Functions {
 }
 
 /// What goes on beside runs, each by itself: should one break, the others and the runs go on.
-async fn beside(alerts: Rules, forgetting: Forgetting, store: Arc<dyn Store>, end: CancellationToken) {
+async fn beside(
+    alerts: Rules,
+    forgetting: Forgetting,
+    syncing: Syncing,
+    store: Arc<dyn Store>,
+    end: CancellationToken,
+) {
     let mut all = tokio::task::JoinSet::new();
     all.spawn(alerts.run(end.clone()));
     all.spawn(forgetting.run(end.clone()));
+    all.spawn(syncing.run(end.clone()));
     all.spawn(sampler::run(store, end));
     while let Some(ended) = all.join_next().await {
         if let Err(e) = ended {
-            tracing::error!(error = %e, "alerts, retention or the watch over queues broke, and rests until a restart");
+            tracing::error!(error = %e, "alerts, retention, the asking of apps or the watch over queues broke, and rests until a restart");
         }
     }
 }

@@ -2,6 +2,7 @@
 //! HTTP statuses. An answer holds a sentence with the cure, a code for machines and
 //! the status: `{"error":"…","code":"…","status":404}`.
 
+use crate::apps;
 use crate::catalog::DeployError;
 use crate::ingress::Rejected;
 use crate::operator::Refused;
@@ -61,6 +62,14 @@ pub(super) enum ApiError {
     Run(Refused),
     #[error("{0}")]
     Deploy(DeployError),
+    #[error("{0}")]
+    App(apps::Refused),
+    #[error(
+        "this needs `Authorization: Bearer <hashed signing key>`, as Inngest's SDKs send it: check that INNGEST_SIGNING_KEY is the same beside the app and here"
+    )]
+    HashedKey,
+    #[error("runtime state is no longer available: there is no run with this id that is not over")]
+    NoState,
     #[error("the host cannot do this now: {0}")]
     Unavailable(String),
     #[error("what is stored cannot be read; the host's log says more")]
@@ -100,7 +109,7 @@ impl From<DeployError> for ApiError {
     fn from(e: DeployError) -> Self {
         match e {
             DeployError::Store(e) => e.into(),
-            e @ (DeployError::Load(_) | DeployError::Taken(..)) => Self::Deploy(e),
+            e => Self::Deploy(e),
         }
     }
 }
@@ -147,7 +156,15 @@ impl ApiError {
             Self::Run(Refused::Already(_)) => (S::CONFLICT, "nothing_to_do"),
             Self::Run(Refused::Invalid(_)) => (S::BAD_REQUEST, "invalid_body"),
             Self::Run(Refused::Ended | Refused::Store(_)) => (S::CONFLICT, "run_ended"),
-            Self::Deploy(e) => (S::UNPROCESSABLE_ENTITY, e.code()),
+            Self::Deploy(e) | Self::App(apps::Refused::Deploy(e)) => match e {
+                DeployError::Store(_) => (S::SERVICE_UNAVAILABLE, e.code()),
+                e => (S::UNPROCESSABLE_ENTITY, e.code()),
+            },
+            Self::App(apps::Refused::Invalid(_)) => (S::BAD_REQUEST, "invalid_registration"),
+            Self::App(apps::Refused::NotListed { .. }) => (S::FORBIDDEN, "app_not_listed"),
+            Self::App(apps::Refused::OtherKind { .. }) => (S::BAD_REQUEST, "other_server_kind"),
+            Self::HashedKey => (S::UNAUTHORIZED, "invalid_signing_key"),
+            Self::NoState => (S::GONE, "no_state"),
             Self::Unavailable(_) => (S::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Corrupt => (S::INTERNAL_SERVER_ERROR, "corrupt"),
         }
