@@ -2,6 +2,7 @@
 //! start, and in which order they end.
 
 use crate::alert::Rules;
+use crate::apps::{Apps, Syncing};
 use crate::catalog::Catalog;
 use crate::catalog::watch::Watch;
 use crate::config::{Config, Mode, Otlp, StoreKind};
@@ -77,9 +78,11 @@ pub async fn run(
     // in development nothing is signed
     let keys = Some(config.keys.clone()).filter(|_| config.mode == Mode::Serve);
     let live = remote::Live::default();
+    let apps = Apps::new(config.mode, config.apps, config.keys.clone(), catalog.clone()).await;
     let http = Http {
         live: live.clone(),
         alerts: alerts.clone(),
+        apps: apps.clone(),
         mode: config.mode,
         store: store.clone(),
         catalog: catalog.clone(),
@@ -97,7 +100,9 @@ pub async fn run(
     let client = remote::Client::new(keys, live).context("apps cannot be called")?;
     let guests = Arc::new(worker::Functions { runtime, client, catalog: catalog.clone() });
     let clockwork = Clockwork::new(store.clone(), catalog.clone(), intake.clone());
-    let beside = beside(alerts, Forgetting::new(store.clone(), config.keep), store.clone(), end.clone());
+    let syncing = Syncing::new(apps, server.addr())?;
+    let forgetting = Forgetting::new(store.clone(), config.keep);
+    let beside = beside(alerts, forgetting, syncing, store.clone(), end.clone());
     let worker = Worker::new(store, guests, intake, wake, slots, config.retry_interval);
 
     let addr = server.addr();
@@ -151,14 +156,21 @@ fn functions_of(catalog: Arc<Catalog>) -> Functions {
 }
 
 /// What goes on beside runs, each by itself: should one break, the others and the runs go on.
-async fn beside(alerts: Rules, forgetting: Forgetting, store: Arc<dyn Store>, end: CancellationToken) {
+async fn beside(
+    alerts: Rules,
+    forgetting: Forgetting,
+    syncing: Syncing,
+    store: Arc<dyn Store>,
+    end: CancellationToken,
+) {
     let mut all = tokio::task::JoinSet::new();
     all.spawn(alerts.run(end.clone()));
     all.spawn(forgetting.run(end.clone()));
+    all.spawn(syncing.run(end.clone()));
     all.spawn(sampler::run(store, end));
     while let Some(ended) = all.join_next().await {
         if let Err(e) = ended {
-            tracing::error!(error = %e, "alerts, retention or the watch over queues broke, and rests until a restart");
+            tracing::error!(error = %e, "alerts, retention, the asking of apps or the watch over queues broke, and rests until a restart");
         }
     }
 }

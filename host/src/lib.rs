@@ -6,6 +6,7 @@
 
 pub mod alert;
 pub mod app;
+pub mod apps;
 pub mod catalog;
 pub mod cli;
 pub mod clock;

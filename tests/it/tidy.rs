@@ -26,6 +26,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("config", &["keys", "runtime", "secret"]),
     ("telemetry", &["config", "pulse"]),
     ("catalog", &["clock", "config", "inngest", "runtime", "store"]),
+    ("apps", &["catalog", "clock", "config", "inngest", "secret"]),
     ("intake", &["catalog", "clock", "ids", "store"]),
     ("operator", &["catalog", "clock", "ids", "intake", "runtime", "store"]),
     ("schedule", &["catalog", "clock", "intake", "store"]),
@@ -46,6 +47,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "http",
         &[
             "alert",
+            "apps",
             "catalog",
             "clock",
             "config",
@@ -68,6 +70,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "app",
         &[
             "alert",
+            "apps",
             "catalog",
             "config",
             "http",

@@ -5,7 +5,7 @@ mod apps;
 pub mod watch;
 
 use crate::config::Grants;
-use crate::inngest::app::{self, Registration};
+use crate::inngest::app::{self, BadRegistration, Registration};
 use crate::runtime::{Grant, LoadError, Plugin, Runtime, digest};
 use crate::store::{Deploy, Deployment, Source, Store, StoreError};
 use crate::{clock, store};
@@ -65,6 +65,9 @@ pub enum DeployError {
     /// The bytes are no plugin.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// An app describes its functions wrongly.
+    #[error(transparent)]
+    Registration(#[from] BadRegistration),
     /// Another source offers one of its functions.
     #[error("function `{0}` is offered by {1} already: rename one of them, or remove the other")]
     Taken(FunctionId, String),
@@ -78,6 +81,7 @@ impl DeployError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Load(e) => e.code(),
+            Self::Registration(_) => "invalid_registration",
             Self::Taken(..) => "function_repeated",
             Self::Store(_) => "store_unavailable",
         }

@@ -46,8 +46,13 @@ pub enum BadRegistration {
         why: String,
     },
     /// One of its functions cannot be as it is described.
-    #[error(transparent)]
-    Function(#[from] BadManifest),
+    #[error("{bad}")]
+    Function {
+        /// the app's name
+        app: String,
+        /// what is wrong
+        bad: BadManifest,
+    },
 }
 
 fn odd(field: &'static str, why: impl Into<String>) -> BadRegistration {
@@ -72,7 +77,8 @@ pub fn parse(body: &[u8]) -> Result<Registration, BadRegistration> {
     if list.len() > FUNCTIONS {
         return Err(odd("functions", format!("there are {}; the limit is {FUNCTIONS}", list.len())));
     }
-    let mut functions = list.iter().map(|f| manifest(app, f)).collect::<Result<Vec<_>, _>>()?;
+    let functions = list.iter().map(|f| manifest(app, f)).collect::<Result<Vec<_>, _>>();
+    let mut functions = functions.map_err(|bad| BadRegistration::Function { app: app.to_owned(), bad })?;
     functions.sort_by(|a, b| a.id.cmp(&b.id));
     if let Some(twice) = functions.windows(2).find(|pair| pair[0].id == pair[1].id) {
         return Err(odd(

@@ -1,51 +1,14 @@
 //! What a server asks of an app: the body of a call (Inngest's SDK specification, section
 //! 4.3.2), with the steps that its run has recorded.
 
-use super::step_id;
-use pawl_engine::{Event, Failure, Payload, StepKey};
+use super::memo::Memo;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Bytes of a body from which on the app fetches events and steps by itself.
 const BODY_BYTES: usize = 4 << 20;
-
-/// A run's settled steps, as its app is told of them.
-#[derive(Debug, Clone, Default)]
-pub struct Memo {
-    /// By their ids on the wire.
-    steps: BTreeMap<String, Box<RawValue>>,
-    /// The ids in the order in which they settled.
-    stack: Vec<String>,
-}
-
-impl Memo {
-    /// A step has settled.
-    pub fn put(&mut self, key: &StepKey, kind: pawl_engine::Kind, result: &Result<Payload, Failure>) {
-        let id = wire_id(key);
-        if self.steps.insert(id.clone(), value(kind, result)).is_none() {
-            self.stack.push(id);
-        }
-    }
-
-    /// Whether this step has settled.
-    pub fn has(&self, id: &str) -> bool {
-        self.steps.contains_key(id)
-    }
-
-    /// The steps as they are fetched where a call would be too large.
-    pub fn steps(&self) -> &BTreeMap<String, Box<RawValue>> {
-        &self.steps
-    }
-}
-
-/// The id on the wire. A key that is itself one stays.
-pub fn wire_id(key: &StepKey) -> String {
-    let text = key.to_string();
-    let is_hash = text.len() == 40 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    if is_hash { text } else { step_id(&text) }
-}
 
 /// What a call says besides its run's events and steps.
 #[derive(Debug, Clone)]
@@ -91,7 +54,7 @@ impl Call<'_> {
             "env": "",
             "max_attempts": self.max_attempts,
             "run_id": self.run,
-            "stack": {"current": memo.stack.len(), "stack": memo.stack},
+            "stack": {"current": memo.stack().len(), "stack": memo.stack()},
             "step_id": self.target.unwrap_or("step"),
             "use_api": use_api,
         });
@@ -107,7 +70,7 @@ impl Call<'_> {
             ctx,
             event: events.first().unwrap_or(&Value::Null),
             events: if use_api { &[] } else { events },
-            steps: Some(if use_api { &none } else { &memo.steps }),
+            steps: Some(if use_api { &none } else { memo.steps() }),
             use_api,
             version: self.version,
         };
@@ -115,53 +78,11 @@ impl Call<'_> {
     }
 }
 
-/// An event as apps know it.
-pub fn event(event: &Event) -> Value {
-    let mut told = Map::new();
-    let id = event.sender.as_ref().map_or_else(|| event.id.to_string(), |s| s.id.clone());
-    told.insert("id".into(), id.into());
-    told.insert("name".into(), event.name.to_string().into());
-    told.insert("data".into(), event.data.to_value());
-    told.insert("user".into(), event.user.as_ref().map_or_else(|| json!({}), Payload::to_value));
-    told.insert("ts".into(), event.at.as_millis().into());
-    if let Some(version) = &event.version {
-        told.insert("v".into(), version.clone().into());
-    }
-    Value::Object(told)
-}
-
-/// A failure as apps know it.
-pub fn error(failure: &Failure) -> Value {
-    let name = match failure.name.as_str() {
-        "InvokeTimeout" => "InngestInvokeTimeoutError",
-        name => name,
-    };
-    let mut told = json!({"name": name, "message": failure.message});
-    if let Some(stack) = &failure.stack {
-        told["stack"] = stack.clone().into();
-    }
-    if let Some(data) = &failure.data {
-        told["data"] = data.to_value();
-    }
-    told
-}
-
-/// What an app finds in place of a settled step.
-fn value(kind: pawl_engine::Kind, result: &Result<Payload, Failure>) -> Box<RawValue> {
-    use pawl_engine::Kind::{Fetch, Invoke, Run, Send, Sleep, Wait};
-    let raw = |text: String| RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned());
-    match (kind, result) {
-        (_, Err(failure)) => raw(json!({"error": error(failure)}).to_string()),
-        (Sleep, Ok(_)) => RawValue::NULL.to_owned(),
-        (Wait, Ok(event)) => raw(event.as_str().to_owned()),
-        (Run | Invoke | Send | Fetch, Ok(output)) => raw(format!("{{\"data\":{}}}", output.as_str())),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pawl_engine::Kind;
+    use crate::inngest::step_id;
+    use pawl_engine::{Failure, Kind, Payload, StepKey};
 
     fn key(text: &str) -> StepKey {
         StepKey::parse(text)
@@ -219,11 +140,5 @@ mod tests {
         assert_eq!((&body["use_api"], &body["ctx"]["use_api"]), (&json!(true), &json!(true)));
         assert_eq!((&body["events"], &body["steps"]), (&json!([]), &json!({})));
         assert_eq!(body["event"]["name"], "a/b");
-    }
-
-    #[test]
-    fn a_key_that_is_an_id_of_the_wire_stays() {
-        assert_eq!(wire_id(&key(&step_id("x"))), step_id("x"));
-        assert_eq!(wire_id(&key("x:2")), step_id("x:2"));
     }
 }

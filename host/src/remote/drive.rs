@@ -7,7 +7,8 @@
 use super::Remote;
 use super::live::{Here, Report};
 use crate::clock;
-use crate::inngest::call::{self, Call, Memo, wire_id};
+use crate::inngest::call::Call;
+use crate::inngest::memo::{self, Memo, wire_id};
 use crate::inngest::reply::{Reply as Answer, Told};
 use crate::runtime::{Ending, Input, Reply, Steps, Stop};
 use pawl_engine::replay::{Fetch, Op, RunOptions, StepCall};
@@ -20,7 +21,7 @@ const IDLE_CALLS: u32 = 10;
 
 /// One pass of a run through the function there.
 pub async fn pass(to: &Remote, input: &Input, steps: Box<dyn Steps>) -> Ending {
-    let events = input.events.iter().map(call::event).collect();
+    let events = input.events.iter().map(memo::event).collect();
     let mut pass = Pass {
         to,
         input,

@@ -6,7 +6,7 @@ const major = process.argv[2];
 const { Inngest, NonRetriableError, RetryAfterError, referenceFunction } = await import(`inngest${major}`);
 const { createServer: serve } = await import(`inngest${major}/node`);
 
-const client = new Inngest({ id: "shop", checkpointing: false });
+const client = new Inngest({ id: "shop", checkpointing: process.argv[3] === "checkpointing" });
 const functions = [];
 const counts = {};
 const count = (key) => (counts[key] = (counts[key] ?? 0) + 1);
