@@ -161,10 +161,16 @@ impl Pass<'_> {
         self.open.retain(|open| open.call.id != call.id);
     }
 
-    /// Until the app is to be called again: after the next step that settles, or after all. A
+    /// Until the app is to be called again: after the next step that settles, or when no code is
+    /// under way any more, since what has settled may have won a race against a long wait. A
     /// failure: what it asked for was refused.
     async fn wait(&mut self) -> Result<Option<Failure>, Stop> {
+        let has_settled = self.memo.steps().len();
         while !self.open.is_empty() {
+            let is_code = |open: &Open| matches!(open.call.op, Op::Run(_));
+            if self.memo.steps().len() > has_settled && !self.open.iter().any(is_code) {
+                return Ok(None);
+            }
             let calls: Vec<_> = self.open.iter().map(|open| open.call.clone()).collect();
             match self.steps.ask(&calls).await? {
                 Reply::Recorded(place, result) => self.settle(&calls[place], &result),

@@ -22,9 +22,10 @@ function on(trigger, options, handler) {
 }
 
 on({ event: "shop/plain" }, { id: "plain", name: "Plain" }, async ({ event, step, runId, attempt }) => {
+  const passes = count(`${runId}-passes`);
   const a = await step.run("a", () => `${event.data.word}-a${count(runId)}`);
   const b = await step.run("b", async () => ({ from: a, n: 1.5, none: null }));
-  return { b, user: event.user, attempt, calls: counts[runId] };
+  return { b, user: event.user?.id, attempt, calls: counts[runId], passes };
 });
 
 on({ event: "shop/loop" }, { id: "loop" }, async ({ step }) => {

@@ -33,9 +33,10 @@ def on(event, **options):
 @on("shop/plain", name="Plain")
 def plain(ctx: inngest.ContextSync):
     step = ctx.step
+    passes = count(f"{ctx.run_id}-passes")
     a = step.run("a", lambda: f"{ctx.event.data['word']}-a{count(ctx.run_id)}")
     b = step.run("b", lambda: {"from": a, "n": 1.5, "none": None})
-    return {"b": b, "user": ctx.event.user, "attempt": ctx.attempt, "calls": counts[ctx.run_id]}
+    return {"b": b, "attempt": ctx.attempt, "calls": counts[ctx.run_id], "passes": passes}
 
 
 @on("shop/loop")

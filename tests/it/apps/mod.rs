@@ -29,6 +29,11 @@ struct App {
 impl App {
     /// Starts the SDK's app with these settings. `None`: its language is not here, which was said.
     async fn start(sdk: Sdk, env: &[(&str, &str)]) -> Option<Self> {
+        Self::start_with(sdk, &[], env).await
+    }
+
+    /// The same with arguments.
+    async fn start_with(sdk: Sdk, args: &[&str], env: &[(&str, &str)]) -> Option<Self> {
         let (language, script) = match sdk {
             Sdk::Js4 | Sdk::Js3 => (Language::InngestNode, "app.js"),
             Sdk::Python => (Language::InngestPython, "app.py"),
@@ -39,7 +44,7 @@ impl App {
             Sdk::Js3 => command.arg("3"),
             Sdk::Python => &mut command,
         };
-        command.envs(env.iter().copied()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(args).envs(env.iter().copied()).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("starts");
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let url = loop {
