@@ -72,6 +72,13 @@ pub struct AppState {
     pub error: Option<String>,
 }
 
+impl AppState {
+    /// Where it is called, without a query: that may hold what opens a door.
+    pub fn shown_url(&self) -> String {
+        place::shown(&self.url)
+    }
+}
+
 /// The apps. Clones are the same.
 #[derive(Clone)]
 pub struct Apps {

@@ -143,12 +143,14 @@ impl Syncing {
             }
         }
         let answer = self.ask(url, "", self.apps.inner.keys.first()).await?;
-        *is_out_of_band = answer.is_sdk && answer.status.is_success();
-        match answer {
+        let heard = match answer {
             answer if !answer.is_sdk => Err(no_sdk(&answer)),
             answer if !answer.status.is_success() => Err(self.refusal(&answer)),
             _ => self.registered(url, since),
-        }
+        };
+        // what works is asked at once the next time; what does not may have changed its ways
+        *is_out_of_band = heard.is_ok();
+        heard
     }
 
     /// Asks for functions in the answer itself: in production with each of the keys, since the

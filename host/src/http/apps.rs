@@ -5,7 +5,9 @@ use super::error::ApiError;
 use super::id::Id;
 use super::views::{data, time};
 use super::{Http, auth, body};
+use crate::apps::{AppState, Apps};
 use crate::config::Mode;
+use crate::dashboard::{AppLine, AppLines};
 use crate::inngest::{self, memo, sign};
 use crate::secret::Secret;
 use crate::store::{RunRow, StoreError};
@@ -17,6 +19,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use pawl_engine::{Run, RunId};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// Bytes of a registration: a thousand functions with all their options.
 const REGISTRATION_BYTES: usize = 4 << 20;
@@ -102,12 +105,28 @@ async fn living(http: &Http, id: String) -> Result<RunRow, ApiError> {
     if row.index.status.is_final() { Err(ApiError::NoState) } else { Ok(row) }
 }
 
+/// The apps for the dashboard; of a URL only what may be on a screen.
+pub(super) fn shown(apps: Apps) -> AppLines {
+    let line = |app: AppState| {
+        let url = app.shown_url();
+        AppLine {
+            name: app.name.unwrap_or_else(|| url.clone()),
+            url,
+            sdk: app.sdk,
+            functions: app.functions,
+            synced_at: app.synced_at,
+            error: app.error,
+        }
+    };
+    Arc::new(move || apps.list().into_iter().map(line).collect())
+}
+
 /// `GET /v1/apps`.
 pub(super) async fn list(State(http): State<Http>) -> Response {
-    let view = |app: crate::apps::AppState| {
+    let view = |app: AppState| {
         json!({
             "name": app.name,
-            "url": app.url,
+            "url": app.shown_url(),
             "sdk": app.sdk,
             "framework": app.framework,
             "functions": app.functions,

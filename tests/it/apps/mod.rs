@@ -1,0 +1,4 @@
+//! Apps written with Inngest's SDKs.
+
+mod stub;
+mod sync;
