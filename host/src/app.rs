@@ -5,7 +5,7 @@ use crate::alert::Rules;
 use crate::apps::{Apps, Syncing};
 use crate::catalog::Catalog;
 use crate::catalog::watch::Watch;
-use crate::config::{Config, Otlp, StoreKind};
+use crate::config::{Config, Keep, Otlp, StoreKind};
 use crate::http::{Door, Http, Server, router};
 use crate::intake::{Functions, Intake};
 use crate::metrics::Metrics;
@@ -55,10 +55,7 @@ pub async fn run(
     let server = Server::bind(config.addr).await.with_context(|| {
         format!("cannot listen on {}: is another pawl running there? (--addr takes another)", config.addr)
     })?;
-    let store: Arc<dyn Store> = match config.store {
-        StoreKind::Sqlite => Arc::new(Sqlite::open(&config.data)?),
-        StoreKind::Memory => Arc::new(Memory::default()),
-    };
+    let store = open_store(&config)?;
     let runtime = Arc::new(Runtime::new(config.limits, Some(&config.cache))?);
     let catalog = Catalog::open(store.clone(), runtime.clone(), config.grants).await?;
     let watching = look(Watch::new(catalog.clone(), config.functions), &catalog, end.clone()).await;
@@ -100,8 +97,7 @@ pub async fn run(
     let guests = Arc::new(Sandbox { runtime, catalog: catalog.clone() });
     let clockwork = Clockwork::new(store.clone(), catalog.clone(), intake.clone());
     let syncing = Syncing::new(apps, server.addr())?;
-    let forgetting = Forgetting::new(store.clone(), config.keep);
-    let beside = beside(alerts, forgetting, syncing, store.clone(), end.clone());
+    let beside = beside(alerts, config.keep, syncing, store.clone(), end.clone());
     let worker = Worker::new(store, guests, intake, wake, slots, config.retry_interval);
 
     let addr = server.addr();
@@ -119,9 +115,7 @@ pub async fn run(
     // what is cut off then goes on at the next start
     working.cancel();
     worker.await.context("the worker broke")?;
-    if let Some(exporter) = exporter {
-        exporter.finish().await;
-    }
+    finish(exporter).await;
     // the door went with the last request; what compiles or is sent may take longer than this
     let rest = async { tokio::join!(noting, beside, watching) };
     let _goes_on = tokio::time::timeout(REST_ENDS, rest).await;
@@ -143,21 +137,29 @@ fn listen(
     Ok(exporter)
 }
 
+/// Spans that are not sent yet are sent now.
+async fn finish(exporter: Option<Exporter>) {
+    if let Some(exporter) = exporter {
+        exporter.finish().await;
+    }
+}
+
+fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    Ok(match config.store {
+        StoreKind::Sqlite => Arc::new(Sqlite::open(&config.data)?),
+        StoreKind::Memory => Arc::new(Memory::default()),
+    })
+}
+
 fn functions_of(catalog: Arc<Catalog>) -> Functions {
     Arc::new(move || catalog.snapshot())
 }
 
 /// What goes on beside runs, each by itself: should one break, the others and the runs go on.
-async fn beside(
-    alerts: Rules,
-    forgetting: Forgetting,
-    syncing: Syncing,
-    store: Arc<dyn Store>,
-    end: CancellationToken,
-) {
+async fn beside(alerts: Rules, keep: Keep, syncing: Syncing, store: Arc<dyn Store>, end: CancellationToken) {
     let mut all = tokio::task::JoinSet::new();
     all.spawn(alerts.run(end.clone()));
-    all.spawn(forgetting.run(end.clone()));
+    all.spawn(Forgetting::new(store.clone(), keep).run(end.clone()));
     all.spawn(syncing.run(end.clone()));
     all.spawn(sampler::run(store, end));
     while let Some(ended) = all.join_next().await {

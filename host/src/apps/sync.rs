@@ -190,7 +190,9 @@ impl Syncing {
         let text = |name: &str| {
             answer.headers().get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned()
         };
-        let (kind, sdk, signature) = (text("x-inngest-sync-kind"), text("x-inngest-sdk"), text(sign::HEADER));
+        let (kind, signature) = (text("x-inngest-sync-kind"), text(sign::HEADER));
+        // to a stranger the TypeScript SDK says only that it was there
+        let is_sdk = !text("x-inngest-sdk").is_empty() || text("x-inngest-sdk-handled") == "true";
         let status = answer.status();
         let mut body = Vec::new();
         while let Some(part) = answer.chunk().await.map_err(|e| self.unreachable(url, &e))? {
@@ -200,7 +202,7 @@ impl Syncing {
             body.extend_from_slice(&part);
         }
         let signature = Some(signature).filter(|s| !s.is_empty());
-        Ok(Answer { status, kind, is_sdk: !sdk.is_empty(), signature, body })
+        Ok(Answer { status, kind, is_sdk, signature, body })
     }
 
     /// Takes the functions of an answer; in production only when it is signed.

@@ -74,3 +74,45 @@ fn memo(kind: Kind, outcome: &Result<Payload, Failure>) -> Box<RawValue> {
         })),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pawl_engine::{EventId, NewEvent, Timestamp};
+    use serde_json::{Value, json};
+
+    fn payload(text: &str) -> Payload {
+        Payload::stored(text.into()).expect("JSON")
+    }
+
+    #[test]
+    fn each_kind_of_step_is_told_as_sdks_read_it() {
+        let told = |kind, outcome: Result<Payload, Failure>| memo(kind, &outcome).get().to_owned();
+        assert_eq!(told(Kind::Run, Ok(payload("{\"n\":1.50}"))), "{\"data\":{\"n\":1.50}}");
+        assert_eq!(told(Kind::Send, Ok(payload("[\"id\"]"))), "{\"data\":[\"id\"]}");
+        assert_eq!(told(Kind::Invoke, Ok(payload("null"))), "{\"data\":null}");
+        assert_eq!(told(Kind::Sleep, Ok(payload("7"))), "null");
+        assert_eq!(told(Kind::Wait, Ok(payload("null"))), "null");
+        assert_eq!(told(Kind::Wait, Ok(payload("{\"name\":\"a\"}"))), "{\"name\":\"a\"}");
+        let mut failure = Failure::new("TypeError", "no");
+        failure.stack = Some("at x".into());
+        let error: Value = serde_json::from_str(&told(Kind::Run, Err(failure))).expect("JSON");
+        assert_eq!(error, json!({"error": {"name": "TypeError", "message": "no", "stack": "at x"}}));
+    }
+
+    #[test]
+    fn an_event_has_a_user_always_and_its_data_to_the_letter() {
+        let event = NewEvent {
+            name: "a/b".into(),
+            data: payload("{\"n\": 1.50}"),
+            user: None,
+            at: None,
+            version: None,
+            sender: None,
+            trace: None,
+        };
+        let event = event.accept(EventId::new("ours"), Timestamp::from_millis(7));
+        let told = serde_json::to_string(&super::event(&event)).expect("JSON");
+        assert_eq!(told, "{\"data\":{\"n\": 1.50},\"id\":\"ours\",\"name\":\"a/b\",\"ts\":7,\"user\":{}}");
+    }
+}

@@ -276,5 +276,5 @@ async fn a_run_of_an_app_is_pinned_to_its_registration_and_not_moved() {
     // bytes that are JSON are no component, whoever brings them
     let bytes = std::fs::read(paths::guest("version-a")).expect("reads");
     host.deploy(b"{\"pawl\":\"app@1\"}".to_vec()).await.expect_refusal(422, "not_a_component");
-    host.deploy(bytes).await.expect(200);
+    host.deploy(bytes).await.expect(201);
 }
