@@ -217,11 +217,11 @@ impl Syncing {
                 )
             })?;
         }
-        let mut registration = self.apps.read(&answer.body).map_err(|e| e.to_string())?;
+        let mut registration = self.apps.read(&answer.body).map_err(|e| plain(&e.to_string()))?;
         // it was reached here, whatever it believes
         url.as_str().clone_into(&mut registration.url);
         let taken = self.apps.take(registration).await;
-        taken.map(|deployed| Heard { is_new: deployed.is_new }).map_err(|e: Refused| e.to_string())
+        taken.map(|deployed| Heard { is_new: deployed.is_new }).map_err(|e: Refused| plain(&e.to_string()))
     }
 
     /// The app says that it has registered: whether that was here, and now, is known here.
@@ -271,6 +271,11 @@ impl Syncing {
         };
         format!("{why}: {cure}")
     }
+}
+
+/// Words of somebody else on one line.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn no_sdk(answer: &Answer) -> Fault {

@@ -11,6 +11,7 @@ use crate::dashboard::{AppLine, AppLines};
 use crate::inngest::{self, memo, sign};
 use crate::secret::Secret;
 use crate::store::{RunRow, StoreError};
+use crate::telemetry::one_line;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -63,7 +64,7 @@ pub(super) async fn register(
     let expects = headers.get("x-inngest-expected-server-kind").and_then(|v| v.to_str().ok());
     let deployed = http.apps.register(&body, expects).await.map_err(|e| {
         let e = ApiError::App(e);
-        tracing::warn!(code = e.code(), "an app is not registered: {e}");
+        tracing::warn!(code = e.code(), "an app is not registered: {}", one_line(&e.to_string()));
         e
     })?;
     let app = http.catalog.app_of(&deployed.id).await?;
