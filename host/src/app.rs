@@ -5,13 +5,14 @@ use crate::alert::Rules;
 use crate::apps::{Apps, Syncing};
 use crate::catalog::Catalog;
 use crate::catalog::watch::Watch;
-use crate::config::{Config, Keep, Otlp, StoreKind};
+use crate::config::{Config, Keep, Mode, Otlp, StoreKind};
 use crate::http::{Door, Http, Server, router};
 use crate::intake::{Functions, Intake};
 use crate::metrics::Metrics;
 use crate::operator::Operator;
 use crate::otlp::Exporter;
 use crate::pulse::Ear;
+use crate::remote;
 use crate::retention::Forgetting;
 use crate::runtime::Runtime;
 use crate::sampler;
@@ -20,10 +21,10 @@ use crate::store::Store;
 use crate::store::memory::Memory;
 use crate::store::sqlite::Sqlite;
 use crate::telemetry::Told;
-use crate::worker::{Sandbox, Worker};
+use crate::worker::{self, Worker};
 use anyhow::Context;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
@@ -55,7 +56,7 @@ pub async fn run(
     let server = Server::bind(config.addr).await.with_context(|| {
         format!("cannot listen on {}: is another pawl running there? (--addr takes another)", config.addr)
     })?;
-    let store = open_store(&config)?;
+    let store = store_of(config.store, &config.data)?;
     let runtime = Arc::new(Runtime::new(config.limits, Some(&config.cache))?);
     let catalog = Catalog::open(store.clone(), runtime.clone(), config.grants).await?;
     let watching = look(Watch::new(catalog.clone(), config.functions), &catalog, end.clone()).await;
@@ -74,9 +75,12 @@ pub async fn run(
     };
     let (door, noting) = Door::open(store.clone());
     let alerts = Rules::new(config.alerts, store.clone(), functions, intake.clone());
-    let signing_keys: Arc<[_]> = config.signing_keys.into();
-    let apps = Apps::new(config.mode, config.apps, signing_keys.clone(), catalog.clone()).await;
+    // in development nothing is signed
+    let keys = Some(config.keys.clone()).filter(|_| config.mode == Mode::Serve);
+    let live = remote::Live::default();
+    let apps = Apps::new(config.mode, config.apps, config.keys.clone(), catalog.clone()).await;
     let http = Http {
+        live: live.clone(),
         alerts: alerts.clone(),
         apps: apps.clone(),
         mode: config.mode,
@@ -84,8 +88,7 @@ pub async fn run(
         catalog: catalog.clone(),
         intake: intake.clone(),
         operator,
-        event_keys: config.event_keys.into(),
-        signing_keys,
+        keys: config.keys,
         metrics,
         metrics_tokens: config.metrics_tokens.into(),
         stripe_secrets: config.stripe_secrets.into(),
@@ -94,15 +97,15 @@ pub async fn run(
         end: end.clone(),
     };
     let slots = runtime.slots();
-    let guests = Arc::new(Sandbox { runtime, catalog: catalog.clone() });
+    let client = remote::Client::new(keys, live).context("apps cannot be called")?;
+    let guests = Arc::new(worker::Functions { runtime, client, catalog: catalog.clone() });
     let clockwork = Clockwork::new(store.clone(), catalog.clone(), intake.clone());
     let syncing = Syncing::new(apps, server.addr())?;
     let beside = beside(alerts, config.keep, syncing, store.clone(), end.clone());
     let worker = Worker::new(store, guests, intake, wake, slots, config.retry_interval);
 
     let addr = server.addr();
-    let addr_file = config.data.join(ADDR_FILE);
-    write_addr(&addr_file, addr)?;
+    let addr_file = write_addr(&config.data, addr)?;
     tracing::info!(%addr, mode = ?config.mode, "listening");
     let working = CancellationToken::new();
     let mut ticking = tokio::spawn(clockwork.run(end.clone()));
@@ -144,9 +147,9 @@ async fn finish(exporter: Option<Exporter>) {
     }
 }
 
-fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
-    Ok(match config.store {
-        StoreKind::Sqlite => Arc::new(Sqlite::open(&config.data)?),
+fn store_of(kind: StoreKind, data: &Path) -> anyhow::Result<Arc<dyn Store>> {
+    Ok(match kind {
+        StoreKind::Sqlite => Arc::new(Sqlite::open(data)?),
         StoreKind::Memory => Arc::new(Memory::default()),
     })
 }
@@ -235,12 +238,14 @@ fn make_private(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Written beside and renamed, so that nobody reads half an address.
-fn write_addr(path: &Path, addr: SocketAddr) -> anyhow::Result<()> {
+/// Written beside and renamed, so that nobody reads half an address. The file in this folder.
+fn write_addr(folder: &Path, addr: SocketAddr) -> anyhow::Result<PathBuf> {
+    let path = folder.join(ADDR_FILE);
     let part = path.with_extension("part");
     std::fs::write(&part, addr.to_string())
-        .and_then(|()| std::fs::rename(&part, path))
-        .with_context(|| format!("cannot write {}", path.display()))
+        .and_then(|()| std::fs::rename(&part, &path))
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
 }
 
 /// A token that the first SIGINT or SIGTERM cancels; the second ends the process.

@@ -10,7 +10,7 @@ use crate::catalog::{Catalog, DeployError, Deployed};
 use crate::clock;
 use crate::config::{App, Mode};
 use crate::inngest::app::{self, BadRegistration, Registration};
-use crate::secret::Secret;
+use crate::keys::Keys;
 use pawl_engine::Timestamp;
 use place::Place;
 use reqwest::Url;
@@ -88,7 +88,7 @@ pub struct Apps {
 struct Inner {
     mode: Mode,
     listed: Vec<App>,
-    keys: Arc<[Secret]>,
+    keys: Keys,
     catalog: Arc<Catalog>,
     /// By their places, so that an app is there once.
     states: Mutex<BTreeMap<Place, AppState>>,
@@ -96,7 +96,7 @@ struct Inner {
 
 impl Apps {
     /// Those that are listed, and those that have registered before.
-    pub async fn new(mode: Mode, listed: Vec<App>, keys: Arc<[Secret]>, catalog: Arc<Catalog>) -> Self {
+    pub async fn new(mode: Mode, listed: Vec<App>, keys: Keys, catalog: Arc<Catalog>) -> Self {
         let apps = Self { inner: Arc::new(Inner { mode, listed, keys, catalog, states: Mutex::default() }) };
         for url in apps.inner.listed.iter().filter_map(|app| app.url.as_ref()) {
             let state = AppState { url: url.to_string(), is_listed: true, ..AppState::default() };

@@ -142,7 +142,7 @@ impl Syncing {
                 return self.registered(url, since);
             }
         }
-        let answer = self.ask(url, "", self.apps.inner.keys.first()).await?;
+        let answer = self.ask(url, "", self.apps.inner.keys.signing().first()).await?;
         let heard = match answer {
             answer if !answer.is_sdk => Err(no_sdk(&answer)),
             answer if !answer.status.is_success() => Err(self.refusal(&answer)),
@@ -156,7 +156,7 @@ impl Syncing {
     /// Asks for functions in the answer itself: in production with each of the keys, since the
     /// app may still have the former one.
     async fn in_band(&self, url: &Url) -> Result<Answer, Fault> {
-        let keys = &self.apps.inner.keys;
+        let keys = self.apps.inner.keys.signing();
         let signs = self.apps.inner.mode == Mode::Serve;
         let mut answer = self.ask(url, "in_band", keys.first()).await?;
         for key in keys.iter().skip(1).filter(|_| signs) {
@@ -208,8 +208,8 @@ impl Syncing {
     /// Takes the functions of an answer; in production only when it is signed.
     async fn take(&self, url: &Url, answer: &Answer) -> Result<Heard, Fault> {
         if self.apps.inner.mode == Mode::Serve {
-            let keys = &self.apps.inner.keys;
-            let signed = sign::verify_answer(keys, answer.signature.as_deref(), &answer.body, clock::now());
+            let keys = self.apps.inner.keys.signing();
+            let signed = sign::verify_answer(&keys, answer.signature.as_deref(), &answer.body, clock::now());
             signed.map_err(|bad| {
                 format!(
                     "its answer cannot be trusted, since {bad}: set INNGEST_DEV=0 and the same \

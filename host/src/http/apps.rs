@@ -6,9 +6,11 @@ use super::id::Id;
 use super::views::{data, time};
 use super::{Http, auth, body};
 use crate::apps::{AppState, Apps};
+use crate::clock;
 use crate::config::Mode;
 use crate::dashboard::{AppLine, AppLines};
-use crate::inngest::{self, memo, sign};
+use crate::inngest::memo::{self, Memo};
+use crate::inngest::{self, reply, sign};
 use crate::secret::Secret;
 use crate::store::{RunRow, StoreError};
 use crate::telemetry::one_line;
@@ -25,10 +27,13 @@ use std::sync::Arc;
 /// Bytes of a registration: a thousand functions with all their options.
 const REGISTRATION_BYTES: usize = 4 << 20;
 
+/// Bytes of the steps that an app reports in the middle of a call: as of an answer.
+const REPORT_BYTES: usize = 8 << 20;
+
 /// Who may ask as an app: who has a signing key, by its hash; in development, this machine.
 pub(super) async fn app(State(http): State<Http>, request: Request, next: Next) -> Response {
     let allowed = match http.mode {
-        Mode::Serve => hashed_key(request.headers(), &http.signing_keys),
+        Mode::Serve => hashed_key(request.headers(), &http.keys.signing()),
         // a page's browser names the page when it sends something, and not always when it reads
         Mode::Dev if request.method() == Method::POST => auth::own_site(request.headers()),
         Mode::Dev => auth::own_machine(&request),
@@ -87,6 +92,20 @@ pub(super) async fn batch(State(http): State<Http>, Id(id): Id) -> Result<Respon
     Ok(Json(events).into_response())
 }
 
+/// `POST /v1/checkpoint/{id}/async`: steps that an app has executed in the middle of a call.
+/// Answered when they are durable; an app that is refused answers the call with them.
+pub(super) async fn checkpoint(
+    State(http): State<Http>,
+    Id(id): Id,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let body = body::read(&headers, body, REPORT_BYTES).await?;
+    let steps = reply::checkpoint(&body, clock::now()).map_err(ApiError::InvalidBody)?;
+    http.live.report(&id, steps).await.map_err(ApiError::NotLive)?;
+    Ok(Json(json!({"ok": true})).into_response())
+}
+
 /// `GET /v0/runs/{id}/actions`: what is known of the run's steps, by their hashed ids.
 pub(super) async fn actions(State(http): State<Http>, Id(id): Id) -> Result<Response, ApiError> {
     let row = living(&http, id).await?;
@@ -94,7 +113,7 @@ pub(super) async fn actions(State(http): State<Http>, Id(id): Id) -> Result<Resp
         tracing::error!(run = %row.id, error = %e, "a run's journal does not hold");
         ApiError::Corrupt
     })?;
-    Ok(Json(memo::steps(&run)).into_response())
+    Ok(Json(Memo::of(&run).steps()).into_response())
 }
 
 /// A run that is not over: of others an app has nothing to ask.

@@ -28,8 +28,10 @@ use crate::catalog::Catalog;
 use crate::config::Mode;
 use crate::dashboard::{self, Dashboard};
 use crate::intake::Intake;
+use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::operator::Operator;
+use crate::remote::Live;
 use crate::secret::Secret;
 use crate::store::Store;
 use axum::Router;
@@ -55,10 +57,8 @@ pub struct Http {
     pub intake: Intake,
     /// For what operators do.
     pub operator: Operator,
-    /// Keys of the event API.
-    pub event_keys: Arc<[Secret]>,
-    /// Keys of operators.
-    pub signing_keys: Arc<[Secret]>,
+    /// Keys of the event API and of operators.
+    pub keys: Keys,
     /// Everything that is counted.
     pub metrics: Arc<Metrics>,
     /// Keys for `/metrics` alone.
@@ -69,6 +69,8 @@ pub struct Http {
     pub door: Door,
     /// When `/readyz` last said yes.
     pub last_ready: Arc<tokio::sync::Mutex<Option<std::time::Instant>>>,
+    /// Passes that are under way in apps.
+    pub live: Live,
     /// When connections that stay open are to end.
     pub end: CancellationToken,
 }
@@ -78,7 +80,7 @@ pub fn router(http: Http) -> Router {
     let dashboard = Dashboard::new(
         http.mode,
         http.operator.clone(),
-        http.signing_keys.clone(),
+        http.keys.clone(),
         !http.stripe_secrets.is_empty(),
         http.end.clone(),
     )
@@ -119,6 +121,7 @@ pub fn router(http: Http) -> Router {
         .route("/fn/register", post(apps::register))
         .route("/v0/runs/{id}/batch", get(apps::batch))
         .route("/v0/runs/{id}/actions", get(apps::actions))
+        .route("/v1/checkpoint/{id}/async", post(apps::checkpoint))
         .method_not_allowed_fallback(async || ApiError::Method)
         .route_layer(axum::middleware::from_fn_with_state(http.clone(), apps::app));
     Router::new()

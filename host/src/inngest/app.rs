@@ -136,6 +136,13 @@ struct Kept {
 }
 
 impl Registration {
+    /// Where this function is called: the app's own address with its id.
+    pub fn url_of(&self, function: &pawl_engine::FunctionId) -> String {
+        let sign = if self.url.contains('?') { '&' } else { '?' };
+        let id: String = form_urlencoded::byte_serialize(function.as_str().as_bytes()).collect();
+        format!("{}{sign}fnId={id}", self.url)
+    }
+
     /// The bytes by which it is known: the same registration has the same ones.
     pub fn artifact(&self) -> Vec<u8> {
         let kept = Kept {

@@ -3,8 +3,10 @@
 //! server, and their apps driven by us.
 
 pub mod app;
+pub mod call;
 mod manifest;
 pub mod memo;
+pub mod reply;
 pub mod sign;
 
 pub use manifest::duration;
