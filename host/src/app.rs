@@ -5,7 +5,7 @@ use crate::alert::Rules;
 use crate::apps::{Apps, Syncing};
 use crate::catalog::Catalog;
 use crate::catalog::watch::Watch;
-use crate::config::{Config, Mode, Otlp, StoreKind};
+use crate::config::{Config, Keep, Mode, Otlp, StoreKind};
 use crate::http::{Door, Http, Server, router};
 use crate::intake::{Functions, Intake};
 use crate::metrics::Metrics;
@@ -24,7 +24,7 @@ use crate::telemetry::Told;
 use crate::worker::{self, Worker};
 use anyhow::Context;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
@@ -101,13 +101,11 @@ pub async fn run(
     let guests = Arc::new(worker::Functions { runtime, client, catalog: catalog.clone() });
     let clockwork = Clockwork::new(store.clone(), catalog.clone(), intake.clone());
     let syncing = Syncing::new(apps, server.addr())?;
-    let forgetting = Forgetting::new(store.clone(), config.keep);
-    let beside = beside(alerts, forgetting, syncing, store.clone(), end.clone());
+    let beside = beside(alerts, config.keep, syncing, store.clone(), end.clone());
     let worker = Worker::new(store, guests, intake, wake, slots, config.retry_interval);
 
     let addr = server.addr();
-    let addr_file = config.data.join(ADDR_FILE);
-    write_addr(&addr_file, addr)?;
+    let addr_file = write_addr(&config.data, addr)?;
     tracing::info!(%addr, mode = ?config.mode, "listening");
     let working = CancellationToken::new();
     let mut ticking = tokio::spawn(clockwork.run(end.clone()));
@@ -120,9 +118,7 @@ pub async fn run(
     // what is cut off then goes on at the next start
     working.cancel();
     worker.await.context("the worker broke")?;
-    if let Some(exporter) = exporter {
-        exporter.finish().await;
-    }
+    finish(exporter).await;
     // the door went with the last request; what compiles or is sent may take longer than this
     let rest = async { tokio::join!(noting, beside, watching) };
     let _goes_on = tokio::time::timeout(REST_ENDS, rest).await;
@@ -144,6 +140,13 @@ fn listen(
     Ok(exporter)
 }
 
+/// Spans that are not sent yet are sent now.
+async fn finish(exporter: Option<Exporter>) {
+    if let Some(exporter) = exporter {
+        exporter.finish().await;
+    }
+}
+
 fn store_of(kind: StoreKind, data: &Path) -> anyhow::Result<Arc<dyn Store>> {
     Ok(match kind {
         StoreKind::Sqlite => Arc::new(Sqlite::open(data)?),
@@ -156,16 +159,10 @@ fn functions_of(catalog: Arc<Catalog>) -> Functions {
 }
 
 /// What goes on beside runs, each by itself: should one break, the others and the runs go on.
-async fn beside(
-    alerts: Rules,
-    forgetting: Forgetting,
-    syncing: Syncing,
-    store: Arc<dyn Store>,
-    end: CancellationToken,
-) {
+async fn beside(alerts: Rules, keep: Keep, syncing: Syncing, store: Arc<dyn Store>, end: CancellationToken) {
     let mut all = tokio::task::JoinSet::new();
     all.spawn(alerts.run(end.clone()));
-    all.spawn(forgetting.run(end.clone()));
+    all.spawn(Forgetting::new(store.clone(), keep).run(end.clone()));
     all.spawn(syncing.run(end.clone()));
     all.spawn(sampler::run(store, end));
     while let Some(ended) = all.join_next().await {
@@ -241,12 +238,14 @@ fn make_private(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Written beside and renamed, so that nobody reads half an address.
-fn write_addr(path: &Path, addr: SocketAddr) -> anyhow::Result<()> {
+/// Written beside and renamed, so that nobody reads half an address. The file in this folder.
+fn write_addr(folder: &Path, addr: SocketAddr) -> anyhow::Result<PathBuf> {
+    let path = folder.join(ADDR_FILE);
     let part = path.with_extension("part");
     std::fs::write(&part, addr.to_string())
-        .and_then(|()| std::fs::rename(&part, path))
-        .with_context(|| format!("cannot write {}", path.display()))
+        .and_then(|()| std::fs::rename(&part, &path))
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
 }
 
 /// A token that the first SIGINT or SIGTERM cancels; the second ends the process.

@@ -72,6 +72,13 @@ pub struct AppState {
     pub error: Option<String>,
 }
 
+impl AppState {
+    /// Where it is called, without a query: that may hold what opens a door.
+    pub fn shown_url(&self) -> String {
+        place::shown(&self.url)
+    }
+}
+
 /// The apps. Clones are the same.
 #[derive(Clone)]
 pub struct Apps {
@@ -133,7 +140,7 @@ impl Apps {
 
     /// Offers the app's functions, if it is where it may be.
     async fn take(&self, registration: Registration) -> Result<Deployed, Refused> {
-        let url = self.allowed(&registration).ok_or_else(|| Refused::NotListed {
+        let url = self.address(&registration).ok_or_else(|| Refused::NotListed {
             app: registration.app.clone(),
             url: place::shown(&registration.url),
         })?;
@@ -147,7 +154,8 @@ impl Apps {
 
     /// Where an app may be called, if it may: where its operator says that it is, or on a
     /// developer's own machine.
-    fn allowed(&self, registration: &Registration) -> Option<Url> {
+    /// Asked also before a call: a run may be older than the list.
+    pub fn address(&self, registration: &Registration) -> Option<Url> {
         let claimed = place::parse(&registration.url)?;
         let listed = &self.inner.listed;
         let is_name = |app: &App| app.name.as_deref().is_none_or(|name| name == registration.app);
@@ -168,7 +176,7 @@ impl Apps {
         let catalog = &self.inner.catalog;
         for source in catalog.snapshot().sources.iter().filter(|s| s.name.starts_with("app:")) {
             let Ok(Some(app)) = catalog.app_of(&source.deployment).await else { continue };
-            if let Some(url) = self.allowed(&app) {
+            if let Some(url) = self.address(&app) {
                 self.note(&url, &app, source.at);
                 continue;
             }

@@ -143,12 +143,14 @@ impl Syncing {
             }
         }
         let answer = self.ask(url, "", self.apps.inner.keys.signing().first()).await?;
-        *is_out_of_band = answer.is_sdk && answer.status.is_success();
-        match answer {
+        let heard = match answer {
             answer if !answer.is_sdk => Err(no_sdk(&answer)),
             answer if !answer.status.is_success() => Err(self.refusal(&answer)),
             _ => self.registered(url, since),
-        }
+        };
+        // what works is asked at once the next time; what does not may have changed its ways
+        *is_out_of_band = heard.is_ok();
+        heard
     }
 
     /// Asks for functions in the answer itself: in production with each of the keys, since the
@@ -188,7 +190,9 @@ impl Syncing {
         let text = |name: &str| {
             answer.headers().get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned()
         };
-        let (kind, sdk, signature) = (text("x-inngest-sync-kind"), text("x-inngest-sdk"), text(sign::HEADER));
+        let (kind, signature) = (text("x-inngest-sync-kind"), text(sign::HEADER));
+        // to a stranger the TypeScript SDK says only that it was there
+        let is_sdk = !text("x-inngest-sdk").is_empty() || text("x-inngest-sdk-handled") == "true";
         let status = answer.status();
         let mut body = Vec::new();
         while let Some(part) = answer.chunk().await.map_err(|e| self.unreachable(url, &e))? {
@@ -198,7 +202,7 @@ impl Syncing {
             body.extend_from_slice(&part);
         }
         let signature = Some(signature).filter(|s| !s.is_empty());
-        Ok(Answer { status, kind, is_sdk: !sdk.is_empty(), signature, body })
+        Ok(Answer { status, kind, is_sdk, signature, body })
     }
 
     /// Takes the functions of an answer; in production only when it is signed.
@@ -213,11 +217,11 @@ impl Syncing {
                 )
             })?;
         }
-        let mut registration = self.apps.read(&answer.body).map_err(|e| e.to_string())?;
+        let mut registration = self.apps.read(&answer.body).map_err(|e| plain(&e.to_string()))?;
         // it was reached here, whatever it believes
         url.as_str().clone_into(&mut registration.url);
         let taken = self.apps.take(registration).await;
-        taken.map(|deployed| Heard { is_new: deployed.is_new }).map_err(|e: Refused| e.to_string())
+        taken.map(|deployed| Heard { is_new: deployed.is_new }).map_err(|e: Refused| plain(&e.to_string()))
     }
 
     /// The app says that it has registered: whether that was here, and now, is known here.
@@ -267,6 +271,11 @@ impl Syncing {
         };
         format!("{why}: {cure}")
     }
+}
+
+/// Words of somebody else on one line.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn no_sdk(answer: &Answer) -> Fault {

@@ -87,10 +87,10 @@ async fn list(args: ListArgs) -> anyhow::Result<()> {
         let limit = f["concurrency"].as_u64().map_or("-".into(), |n| n.to_string());
         let state = if f["paused_since"].is_null() { "" } else { "Paused" };
         let (id, on) = (print::text(&f["id"]), print::triggers_short(f));
-        vec![id, on, f["retries"].to_string(), limit, deployment, state.into()]
+        vec![id, on, f["retries"].to_string(), limit, deployment, print::text(&f["source"]), state.into()]
     };
     let rows: Vec<_> = functions.iter().map(row).collect();
-    print::table(&["FUNCTION", "STARTED BY", "RETRIES", "AT ONCE", "DEPLOYMENT", "STATUS"], &rows);
+    print::table(&["FUNCTION", "STARTED BY", "RETRIES", "AT ONCE", "DEPLOYMENT", "SOURCE", "STATUS"], &rows);
     functions.iter().for_each(tell_refused);
     let problems = args.remote.get("/v1/deployments").await?;
     for problem in problems["metadata"]["problems"].as_array().into_iter().flatten() {
@@ -100,6 +100,12 @@ async fn list(args: ListArgs) -> anyhow::Result<()> {
             print::text(&problem["source"]),
             print::text(&problem["error"])
         );
+    }
+    for app in args.remote.get("/v1/apps").await?["data"].as_array().into_iter().flatten() {
+        if let Some(error) = app["error"].as_str() {
+            let (bad, off) = (print::BAD.render(), print::BAD.render_reset());
+            anstream::println!("{bad}app at {}{off}: {error}", print::text(&app["url"]));
+        }
     }
     Ok(())
 }

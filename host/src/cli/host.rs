@@ -44,8 +44,9 @@ pub(super) async fn dev(args: DevArgs) -> anyhow::Result<()> {
         // the usual folder beside a project is a habit, and no promise
         config.functions.retain(|path| path != Path::new(DEFAULT_FUNCTIONS) || path.exists());
     }
+    let apps: Vec<_> = config.apps.iter().filter_map(|app| app.url.clone()).collect();
     let done = app::run(config, end, |addr, catalog| {
-        anstream::eprintln!("{}", banner(addr, &catalog.snapshot(), &projects));
+        anstream::eprintln!("{}", banner(addr, &catalog.snapshot(), &projects, &apps));
     });
     let done = done.await;
     // calls off what is being built
@@ -96,7 +97,12 @@ fn tell(project: &Project, news: News<'_>) {
 }
 
 /// What `pawl dev` says when it is ready.
-fn banner(addr: std::net::SocketAddr, snapshot: &crate::catalog::Snapshot, projects: &[Project]) -> String {
+fn banner(
+    addr: std::net::SocketAddr,
+    snapshot: &crate::catalog::Snapshot,
+    projects: &[Project],
+    apps: &[reqwest::Url],
+) -> String {
     let (strong, off) = (print::STRONG.render(), print::STRONG.render_reset());
     let mut lines = vec![
         format!("\n  {strong}pawl {}{off} at http://{addr}/", env!("CARGO_PKG_VERSION")),
@@ -107,11 +113,16 @@ fn banner(addr: std::net::SocketAddr, snapshot: &crate::catalog::Snapshot, proje
         let (name, language) = (&project.name, project.language);
         lines.push(format!("  project          {name} ({language}), built again when a file changes"));
     }
+    for app in apps {
+        // a query may hold what opens a door
+        let place = app.as_str().split('?').next().unwrap_or_default();
+        lines.push(format!("  app              {place}, which says what functions it has"));
+    }
     for offer in snapshot.functions.values() {
         let triggers = print::triggers(&crate::http::manifest_view(&offer.manifest));
         lines.push(format!("  function         {} on {triggers}", offer.manifest.id));
     }
-    if snapshot.functions.is_empty() && projects.is_empty() {
+    if snapshot.functions.is_empty() && projects.is_empty() && apps.is_empty() {
         lines
             .push("  no functions yet: put a .wasm into the functions folder, or `pawl deploy FILE`,".into());
         lines.push("  or make a project: `pawl new NAME --lang …`".into());

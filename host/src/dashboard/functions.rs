@@ -1,6 +1,5 @@
 //! The functions that there are, and those that could not be deployed.
 
-use super::Dashboard;
 use super::chart::Spark;
 use super::describe::TriggerView;
 use super::error::PageError;
@@ -8,6 +7,7 @@ use super::filters;
 use super::period::{Axis, Tallies, Tally};
 use super::shell::{Nav, Shell, page};
 use super::viewer::Viewer;
+use super::{AppLine, Dashboard};
 use crate::catalog::Offer;
 use crate::clock;
 use crate::store::records::{By, Depth, RunCount};
@@ -22,6 +22,7 @@ use std::collections::HashMap;
 struct FunctionsPage {
     shell: Shell,
     functions: Vec<Row>,
+    apps: Vec<AppLine>,
     problems: Vec<Problem>,
 }
 
@@ -71,7 +72,8 @@ pub(super) async fn list(State(dashboard): State<Dashboard>, viewer: Viewer) -> 
         message: problem.message.clone(),
     });
     let problems = problems.collect();
-    page(&FunctionsPage { shell: dashboard.shell(&viewer, Nav::Functions), functions, problems })
+    let apps = (dashboard.apps)();
+    page(&FunctionsPage { shell: dashboard.shell(&viewer, Nav::Functions), functions, apps, problems })
 }
 
 /// The counts of each function.

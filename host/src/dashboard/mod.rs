@@ -6,6 +6,7 @@
 
 mod actions;
 mod alerts;
+mod apps;
 mod assets;
 mod audit;
 mod chart;
@@ -37,6 +38,7 @@ mod waterfall;
 mod webhooks;
 
 pub use alerts::{AlertRuleView, AlertRules};
+pub use apps::{AppLine, AppLines};
 
 use crate::catalog::Catalog;
 use crate::config::Mode;
@@ -63,6 +65,8 @@ pub struct Dashboard {
     has_stripe: bool,
     /// The rules of alerts, as they stand.
     alerts: AlertRules,
+    /// The apps, as they stand.
+    apps: AppLines,
     memory: Arc<Memory>,
     /// When open connections are to end.
     end: CancellationToken,
@@ -80,6 +84,7 @@ impl Dashboard {
             keys,
             has_stripe,
             alerts: Arc::new(Vec::new),
+            apps: Arc::new(Vec::new),
             memory: Arc::default(),
             end,
         }
@@ -88,6 +93,12 @@ impl Dashboard {
     /// With the rules of alerts.
     pub fn with_alerts(mut self, alerts: AlertRules) -> Self {
         self.alerts = alerts;
+        self
+    }
+
+    /// With the apps.
+    pub fn with_apps(mut self, apps: AppLines) -> Self {
+        self.apps = apps;
         self
     }
 }

@@ -5,12 +5,15 @@ use super::error::ApiError;
 use super::id::Id;
 use super::views::{data, time};
 use super::{Http, auth, body};
+use crate::apps::{AppState, Apps};
 use crate::clock;
 use crate::config::Mode;
+use crate::dashboard::{AppLine, AppLines};
 use crate::inngest::memo::{self, Memo};
 use crate::inngest::{self, reply, sign};
 use crate::secret::Secret;
 use crate::store::{RunRow, StoreError};
+use crate::telemetry::one_line;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -19,6 +22,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use pawl_engine::{Run, RunId};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// Bytes of a registration: a thousand functions with all their options.
 const REGISTRATION_BYTES: usize = 4 << 20;
@@ -65,7 +69,7 @@ pub(super) async fn register(
     let expects = headers.get("x-inngest-expected-server-kind").and_then(|v| v.to_str().ok());
     let deployed = http.apps.register(&body, expects).await.map_err(|e| {
         let e = ApiError::App(e);
-        tracing::warn!(code = e.code(), "an app is not registered: {e}");
+        tracing::warn!(code = e.code(), "an app is not registered: {}", one_line(&e.to_string()));
         e
     })?;
     let app = http.catalog.app_of(&deployed.id).await?;
@@ -121,12 +125,28 @@ async fn living(http: &Http, id: String) -> Result<RunRow, ApiError> {
     if row.index.status.is_final() { Err(ApiError::NoState) } else { Ok(row) }
 }
 
+/// The apps for the dashboard; of a URL only what may be on a screen.
+pub(super) fn shown(apps: Apps) -> AppLines {
+    let line = |app: AppState| {
+        let url = app.shown_url();
+        AppLine {
+            name: app.name.unwrap_or_else(|| url.clone()),
+            url,
+            sdk: app.sdk,
+            functions: app.functions,
+            synced_at: app.synced_at,
+            error: app.error,
+        }
+    };
+    Arc::new(move || apps.list().into_iter().map(line).collect())
+}
+
 /// `GET /v1/apps`.
 pub(super) async fn list(State(http): State<Http>) -> Response {
-    let view = |app: crate::apps::AppState| {
+    let view = |app: AppState| {
         json!({
             "name": app.name,
-            "url": app.url,
+            "url": app.shown_url(),
             "sdk": app.sdk,
             "framework": app.framework,
             "functions": app.functions,

@@ -84,7 +84,8 @@ pub fn router(http: Http) -> Router {
         !http.stripe_secrets.is_empty(),
         http.end.clone(),
     )
-    .with_alerts(alerts::shown(http.alerts.clone()));
+    .with_alerts(alerts::shown(http.alerts.clone()))
+    .with_apps(apps::shown(http.apps.clone()));
     let mut pages = dashboard::router(dashboard.clone());
     if http.mode == Mode::Dev {
         pages = pages.route_layer(axum::middleware::from_fn(auth::developer));

@@ -3,6 +3,7 @@
 
 use super::manifest::{field, manifest};
 use pawl_engine::Manifest;
+use pawl_engine::limits::FUNCTION_ID_CHARS;
 use pawl_engine::manifest::BadManifest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,6 +13,9 @@ const MARKER: &str = "app@1";
 
 /// Bytes of an app's URL.
 const URL_BYTES: usize = 2_048;
+
+/// Characters of an SDK's and of a framework's name.
+const WORDS: usize = 64;
 
 /// Functions of one app: each is looked at for each event.
 const FUNCTIONS: usize = 1_000;
@@ -68,6 +72,7 @@ pub fn parse(body: &[u8]) -> Result<Registration, BadRegistration> {
     let text =
         |name: &str| field(&body, name).and_then(Value::as_str).map(str::trim).filter(|t| !t.is_empty());
     let app = text("appName").or_else(|| text("app_id")).ok_or_else(|| odd("appName", "it is missing"))?;
+    check_name(app)?;
     let url = text("url").ok_or_else(|| odd("url", "it is missing"))?;
     if url.len() > URL_BYTES {
         return Err(odd("url", format!("it has {} bytes; the limit is {URL_BYTES}", url.len())));
@@ -93,10 +98,30 @@ pub fn parse(body: &[u8]) -> Result<Registration, BadRegistration> {
     Ok(Registration {
         app: app.to_owned(),
         url: url.to_owned(),
-        sdk: sdk.unwrap_or_default(),
-        framework: text("framework").unwrap_or_default().to_owned(),
+        sdk: words(&sdk.unwrap_or_default()),
+        framework: words(text("framework").unwrap_or_default()),
         functions,
     })
+}
+
+/// A name that can stand in a source, a log and a URL: what functions' ids are made of.
+fn check_name(app: &str) -> Result<(), BadRegistration> {
+    let lawful = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    match app.len() <= FUNCTION_ID_CHARS && app.chars().all(lawful) {
+        true => Ok(()),
+        false => {
+            let why = format!(
+                "it may hold up to {FUNCTION_ID_CHARS} letters, digits, `-`, `_` and `.`: give the \
+                 app's client another id"
+            );
+            Err(odd("appName", why))
+        }
+    }
+}
+
+/// What an app says of its making, as a log may show it.
+fn words(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(WORDS).collect()
 }
 
 /// As it is kept.
@@ -258,6 +283,12 @@ mod tests {
         wrong["functions"][0]["throttle"]["period"] = json!("x");
         let why = read(&wrong).expect_err("refused").to_string();
         assert!(why.contains("cap-config-all") && why.contains("throttle.period"), "{why}");
+        let mut named = sample();
+        named["functions"] = json!([]);
+        for odd in ["a b", "a\nb", "../x", &"a".repeat(129)] {
+            named["appName"] = json!(odd);
+            assert!(read(&named).expect_err("refused").to_string().contains("appName"), "{odd}");
+        }
         assert!(parse(b"[]").is_err() && parse(b"").is_err() && parse(b"{").is_err());
     }
 

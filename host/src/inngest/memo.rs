@@ -105,6 +105,42 @@ fn value(kind: Kind, result: &Result<Payload, Failure>) -> Box<RawValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pawl_engine::{EventId, NewEvent, Timestamp};
+
+    fn payload(text: &str) -> Payload {
+        Payload::stored(text.into()).expect("JSON")
+    }
+
+    #[test]
+    fn each_kind_of_step_is_told_as_sdks_read_it() {
+        let told = |kind, outcome: Result<Payload, Failure>| value(kind, &outcome).get().to_owned();
+        assert_eq!(told(Kind::Run, Ok(payload("{\"n\":1.50}"))), "{\"data\":{\"n\":1.50}}");
+        assert_eq!(told(Kind::Send, Ok(payload("[\"id\"]"))), "{\"data\":[\"id\"]}");
+        assert_eq!(told(Kind::Invoke, Ok(payload("null"))), "{\"data\":null}");
+        assert_eq!(told(Kind::Sleep, Ok(payload("7"))), "null");
+        assert_eq!(told(Kind::Wait, Ok(payload("null"))), "null");
+        assert_eq!(told(Kind::Wait, Ok(payload("{\"name\":\"a\"}"))), "{\"name\":\"a\"}");
+        let mut failure = Failure::new("TypeError", "no");
+        failure.stack = Some("at x".into());
+        let error: Value = serde_json::from_str(&told(Kind::Run, Err(failure))).expect("JSON");
+        assert_eq!(error, json!({"error": {"name": "TypeError", "message": "no", "stack": "at x"}}));
+    }
+
+    #[test]
+    fn an_event_has_a_user_always_and_a_version_when_its_sender_gave_one() {
+        let event = NewEvent {
+            name: "a/b".into(),
+            data: payload("{\"n\": 1.50}"),
+            user: None,
+            at: None,
+            version: None,
+            sender: None,
+            trace: None,
+        };
+        let event = event.accept(EventId::new("ours"), Timestamp::from_millis(7));
+        let wanted = json!({"data": {"n": 1.5}, "id": "ours", "name": "a/b", "ts": 7, "user": {}});
+        assert_eq!(super::event(&event), wanted);
+    }
 
     #[test]
     fn a_key_that_is_an_id_of_the_wire_stays() {

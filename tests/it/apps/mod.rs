@@ -1,6 +1,8 @@
 //! Apps that are written with Inngest's official SDKs, driven by the real binary.
 
 mod drive;
+mod stub;
+mod sync;
 
 use pawl_tests::clients::{self, Language};
 use pawl_tests::{Host, Setup};
