@@ -15,6 +15,7 @@ use crate::retention::Forgetting;
 use crate::runtime::Runtime;
 use crate::sampler;
 use crate::schedule::Clockwork;
+use crate::served::{Parts, Served};
 use crate::store::Store;
 use crate::store::memory::Memory;
 use crate::store::sqlite::Sqlite;
@@ -76,6 +77,20 @@ pub async fn run(
     };
     let (door, noting) = Door::open(store.clone());
     let alerts = Rules::new(config.alerts, store.clone(), functions, intake.clone());
+    let guests = Arc::new(Sandbox { runtime: runtime.clone(), catalog: catalog.clone() });
+    let worker =
+        Worker::new(store.clone(), guests, intake.clone(), wake, runtime.slots(), config.retry_interval);
+    let signing_keys: Arc<[_]> = config.signing_keys.into();
+    let app = Served::new(Parts {
+        mode: config.mode,
+        settings: config.inngest,
+        keys: signing_keys.clone(),
+        event_key: config.event_keys.first().cloned(),
+        store: store.clone(),
+        catalog: catalog.clone(),
+        runtime,
+        room: worker.slots(),
+    })?;
     let http = Http {
         alerts: alerts.clone(),
         mode: config.mode,
@@ -84,7 +99,8 @@ pub async fn run(
         intake: intake.clone(),
         operator,
         event_keys: config.event_keys.into(),
-        signing_keys: config.signing_keys.into(),
+        signing_keys,
+        served: app,
         metrics,
         metrics_tokens: config.metrics_tokens.into(),
         stripe_secrets: config.stripe_secrets.into(),
@@ -92,11 +108,8 @@ pub async fn run(
         last_ready: Arc::default(),
         end: end.clone(),
     };
-    let slots = runtime.slots();
-    let guests = Arc::new(Sandbox { runtime, catalog: catalog.clone() });
-    let clockwork = Clockwork::new(store.clone(), catalog.clone(), intake.clone());
-    let beside = beside(alerts, Forgetting::new(store.clone(), config.keep), store.clone(), end.clone());
-    let worker = Worker::new(store, guests, intake, wake, slots, config.retry_interval);
+    let clockwork = Clockwork::new(store.clone(), catalog.clone(), intake);
+    let beside = beside(alerts, Forgetting::new(store.clone(), config.keep), store, end.clone());
 
     let addr = server.addr();
     let addr_file = config.data.join(ADDR_FILE);

@@ -6,6 +6,7 @@
 pub mod alerts;
 mod file;
 mod grants;
+mod inngest;
 mod otlp;
 mod retention;
 
@@ -14,6 +15,7 @@ use crate::secret::Secret;
 use alerts::Alerts;
 use file::File;
 pub use grants::Grants;
+pub use inngest::Inngest;
 pub use otlp::Otlp;
 use pawl_engine::Span;
 pub use retention::Keep;
@@ -104,6 +106,8 @@ pub struct Config {
     pub grants: Grants,
     /// What people are told of.
     pub alerts: Alerts,
+    /// How functions are served to an Inngest server.
+    pub inngest: Inngest,
     /// What is kept.
     pub keep: Keep,
     /// Odd, but no reason to stop.
@@ -160,6 +164,7 @@ impl Config {
             Grants::default()
         });
         let alerts = l.alerts(mode, addr, file.alerts, file.channels, file.alert);
+        let inngest = l.inngest(mode, file.inngest);
         let keep = l.retention(file.retention);
         let default = Limits::default();
         let limits = Limits {
@@ -192,6 +197,7 @@ impl Config {
             otlp,
             grants,
             alerts,
+            inngest,
             keep,
             warnings: l.warnings,
         })

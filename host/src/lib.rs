@@ -6,6 +6,7 @@
 
 pub mod alert;
 pub mod app;
+pub mod bucket;
 pub mod catalog;
 pub mod cli;
 pub mod clock;
@@ -27,6 +28,7 @@ pub mod runtime;
 pub mod sampler;
 pub mod schedule;
 pub mod secret;
+pub mod served;
 pub mod store;
 pub mod telemetry;
 pub mod worker;

@@ -11,6 +11,7 @@ mod door;
 mod error;
 mod events;
 mod id;
+mod inngest;
 mod logs;
 mod metrics;
 mod server;
@@ -29,9 +30,10 @@ use crate::intake::Intake;
 use crate::metrics::Metrics;
 use crate::operator::Operator;
 use crate::secret::Secret;
+use crate::served::Served;
 use crate::store::Store;
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use error::ApiError;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -55,6 +57,8 @@ pub struct Http {
     pub event_keys: Arc<[Secret]>,
     /// Keys of operators.
     pub signing_keys: Arc<[Secret]>,
+    /// The functions as an app of an Inngest server.
+    pub served: Served,
     /// Everything that is counted.
     pub metrics: Arc<Metrics>,
     /// Keys for `/metrics` alone.
@@ -111,6 +115,7 @@ pub fn router(http: Http) -> Router {
         .route_layer(axum::middleware::from_fn_with_state((http.clone(), dashboard), auth::operator));
     Router::new()
         .route("/api/stripe/webhook", post(webhooks::stripe))
+        .route("/api/inngest", any(inngest::serve))
         .route("/e/{key}", post(events::accept))
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(api::ready))

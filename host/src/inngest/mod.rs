@@ -2,7 +2,10 @@
 //! say. Pure: texts in, texts out. It is spoken both ways: our functions served to their
 //! server, and their apps driven by us.
 
+pub mod register;
 pub mod sign;
+pub mod wire;
+pub mod wire_ops;
 
 use sha1::{Digest, Sha1};
 
