@@ -187,7 +187,7 @@ impl Op {
             headers: fetch.headers.iter().cloned().collect(),
             body: fetch.body.clone(),
         };
-        Self::new(step, "Gateway", opts)
+        Self { name: None, ..Self::new(step, "Gateway", opts) }
     }
 
     /// The step as it is listed where another was looked for.
