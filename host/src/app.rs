@@ -4,7 +4,7 @@
 use crate::alert::Rules;
 use crate::catalog::Catalog;
 use crate::catalog::watch::Watch;
-use crate::config::{Config, Otlp, StoreKind};
+use crate::config::{Config, Inngest, Mode, Otlp, StoreKind};
 use crate::http::{Door, Http, Server, router};
 use crate::intake::{Functions, Intake};
 use crate::metrics::Metrics;
@@ -15,6 +15,7 @@ use crate::retention::Forgetting;
 use crate::runtime::Runtime;
 use crate::sampler;
 use crate::schedule::Clockwork;
+use crate::secret::Secret;
 use crate::served::{Parts, Served};
 use crate::store::Store;
 use crate::store::memory::Memory;
@@ -22,11 +23,12 @@ use crate::store::sqlite::Sqlite;
 use crate::telemetry::Told;
 use crate::worker::{Sandbox, Worker};
 use anyhow::Context;
+use pawl_engine::Span;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -55,10 +57,7 @@ pub async fn run(
     let server = Server::bind(config.addr).await.with_context(|| {
         format!("cannot listen on {}: is another pawl running there? (--addr takes another)", config.addr)
     })?;
-    let store: Arc<dyn Store> = match config.store {
-        StoreKind::Sqlite => Arc::new(Sqlite::open(&config.data)?),
-        StoreKind::Memory => Arc::new(Memory::default()),
-    };
+    let store = store_of(config.store, &config.data)?;
     let runtime = Arc::new(Runtime::new(config.limits, Some(&config.cache))?);
     let catalog = Catalog::open(store.clone(), runtime.clone(), config.grants).await?;
     let watching = look(Watch::new(catalog.clone(), config.functions), &catalog, end.clone()).await;
@@ -69,28 +68,14 @@ pub async fn run(
     let wake = Arc::new(Notify::new());
     let functions = functions_of(catalog.clone());
     let intake = Intake::new(store.clone(), functions.clone(), wake.clone());
-    let operator = Operator {
-        store: store.clone(),
-        catalog: catalog.clone(),
-        runtime: runtime.clone(),
-        intake: intake.clone(),
-    };
+    let operator =
+        Operator { store: store.clone(), catalog: catalog.clone(), runtime, intake: intake.clone() };
     let (door, noting) = Door::open(store.clone());
     let alerts = Rules::new(config.alerts, store.clone(), functions, intake.clone());
-    let guests = Arc::new(Sandbox { runtime: runtime.clone(), catalog: catalog.clone() });
-    let worker =
-        Worker::new(store.clone(), guests, intake.clone(), wake, runtime.slots(), config.retry_interval);
+    let worker = worker_of(&operator, wake, config.retry_interval);
     let signing_keys: Arc<[_]> = config.signing_keys.into();
-    let app = Served::new(Parts {
-        mode: config.mode,
-        settings: config.inngest,
-        keys: signing_keys.clone(),
-        event_key: config.event_keys.first().cloned(),
-        store: store.clone(),
-        catalog: catalog.clone(),
-        runtime,
-        room: worker.slots(),
-    })?;
+    let keys = (signing_keys.clone(), config.event_keys.first().cloned());
+    let app = as_an_app(config.mode, config.inngest, keys, &operator, worker.slots())?;
     let http = Http {
         alerts: alerts.clone(),
         mode: config.mode,
@@ -148,6 +133,31 @@ fn listen(
     ears.extend(exporter.as_ref().map(Exporter::ear));
     store.pulse().attach(ears);
     Ok(exporter)
+}
+
+fn store_of(kind: StoreKind, data: &Path) -> anyhow::Result<Arc<dyn Store>> {
+    Ok(match kind {
+        StoreKind::Sqlite => Arc::new(Sqlite::open(data)?),
+        StoreKind::Memory => Arc::new(Memory::default()),
+    })
+}
+
+fn worker_of(of: &Operator, wake: Arc<Notify>, retry_interval: Option<Span>) -> Worker {
+    let (runtime, slots) = (of.runtime.clone(), of.runtime.slots());
+    let guests = Arc::new(Sandbox { runtime, catalog: of.catalog.clone() });
+    Worker::new(of.store.clone(), guests, of.intake.clone(), wake, slots, retry_interval)
+}
+
+/// The functions as an app of an Inngest server.
+fn as_an_app(
+    mode: Mode,
+    settings: Inngest,
+    (keys, event_key): (Arc<[Secret]>, Option<Secret>),
+    of: &Operator,
+    room: Arc<Semaphore>,
+) -> anyhow::Result<Served> {
+    let (store, catalog, runtime) = (of.store.clone(), of.catalog.clone(), of.runtime.clone());
+    Served::new(Parts { mode, settings, keys, event_key, store, catalog, runtime, room })
 }
 
 fn functions_of(catalog: Arc<Catalog>) -> Functions {

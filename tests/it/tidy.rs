@@ -76,6 +76,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "runtime",
             "sampler",
             "schedule",
+            "secret",
             "served",
             "store",
             "telemetry",

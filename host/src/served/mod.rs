@@ -290,7 +290,7 @@ fn of_steps(said: Said, wanted: Option<&str>) -> Answer {
         Said::Steps(ops) => Answer { kind: Kind::Steps, body: text(&ops), retry_after: None },
         Said::Failed(op, failure, is_final) => Answer {
             kind: Kind::StepFailed { again: !is_final },
-            body: text(&[op]),
+            body: text(&[*op]),
             retry_after: retry_after(&failure).filter(|_| !is_final),
         },
         Said::Missing(ops) => {

@@ -39,7 +39,7 @@ pub(super) enum Said {
     /// Steps that wait for the server.
     Steps(Vec<Op>),
     /// A step's code failed.
-    Failed(Op, Failure, IsFinal),
+    Failed(Box<Op>, Failure, IsFinal),
     /// The wanted step is not among these, which the function now asks for.
     Missing(Vec<Op>),
 }
@@ -77,7 +77,7 @@ enum Next {
     Answer(Reply),
     /// Events are to be sent, which is this host's to do.
     Send(StepKey, Vec<NewEvent>),
-    Leave(Said),
+    Leave(Box<Said>),
 }
 
 impl Way {
@@ -136,9 +136,9 @@ impl Way {
         let new: Vec<_> = (0..calls.len()).filter(|place| !about.memory.knows(&ids[*place])).collect();
         let ops = || new.iter().map(|place| self.wanted(&keys[*place], &calls[*place])).collect();
         Ok(match new.as_slice() {
-            _ if about.target.is_some() => Next::Leave(Said::Missing(ops())),
+            _ if about.target.is_some() => Next::Leave(Said::Missing(ops()).into()),
             [only] if !about.plans_only => self.begin(&mut state, *only, &keys[*only], &calls[*only]),
-            _ => Next::Leave(Said::Steps(ops())),
+            _ => Next::Leave(Said::Steps(ops()).into()),
         })
     }
 
@@ -169,7 +169,7 @@ impl Way {
             | Wanted::SleepUntil(_)
             | Wanted::Wait(_)
             | Wanted::Invoke(_)
-            | Wanted::Fetch(_) => Next::Leave(Said::Steps(vec![self.wanted(key, call)])),
+            | Wanted::Fetch(_) => Next::Leave(Said::Steps(vec![self.wanted(key, call)]).into()),
         }
     }
 
@@ -204,7 +204,7 @@ impl Way {
         let message = one_line(&failure.message);
         tracing::warn!(run, %function, %step, attempt = about.attempt + 1, name = failure.name, "served attempt failed: {message}");
         let op = Op::failed(&executing.ended(), &failure, is_final);
-        Said::Failed(op, failure, is_final)
+        Said::Failed(Box::new(op), failure, is_final)
     }
 
     /// The step that was executing has come to this.
@@ -313,7 +313,7 @@ impl Steps for Way {
         match self.next(calls) {
             Ok(Next::Answer(reply)) => Ok(reply),
             Ok(Next::Leave(said)) => {
-                self.state().said = Some(said);
+                self.state().said = Some(*said);
                 Err(Stop::Parked)
             }
             Ok(Next::Send(step, events)) => {
