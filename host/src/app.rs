@@ -2,26 +2,28 @@
 //! start, and in which order they end.
 
 use crate::alert::Rules;
+use crate::apps::{Apps, Syncing};
 use crate::catalog::Catalog;
 use crate::catalog::watch::Watch;
 use crate::config::{Config, Inngest, Mode, Otlp, StoreKind};
 use crate::http::{Door, Http, Server, router};
 use crate::intake::{Functions, Intake};
+use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::operator::Operator;
 use crate::otlp::Exporter;
 use crate::pulse::Ear;
+use crate::remote;
 use crate::retention::Forgetting;
 use crate::runtime::Runtime;
 use crate::sampler;
 use crate::schedule::Clockwork;
-use crate::secret::Secret;
 use crate::served::{Parts, Served};
 use crate::store::Store;
 use crate::store::memory::Memory;
 use crate::store::sqlite::Sqlite;
 use crate::telemetry::Told;
-use crate::worker::{Sandbox, Worker};
+use crate::worker::{self, Worker};
 use anyhow::Context;
 use pawl_engine::Span;
 use std::net::SocketAddr;
@@ -72,19 +74,23 @@ pub async fn run(
         Operator { store: store.clone(), catalog: catalog.clone(), runtime, intake: intake.clone() };
     let (door, noting) = Door::open(store.clone());
     let alerts = Rules::new(config.alerts, store.clone(), functions, intake.clone());
-    let worker = worker_of(&operator, wake, config.retry_interval);
-    let signing_keys: Arc<[_]> = config.signing_keys.into();
-    let keys = (signing_keys.clone(), config.event_keys.first().cloned());
-    let app = as_an_app(config.mode, config.inngest, keys, &operator, worker.slots())?;
+    // in development nothing is signed
+    let keys = Some(config.keys.clone()).filter(|_| config.mode == Mode::Serve);
+    let live = remote::Live::default();
+    let apps = Apps::new(config.mode, config.apps, config.keys.clone(), catalog.clone()).await;
+    let client = remote::Client::new(keys, live.clone()).context("apps cannot be called")?;
+    let worker = worker_of(&operator, client, wake, config.retry_interval);
+    let app = as_an_app(config.mode, config.inngest, config.keys.clone(), &operator, worker.slots())?;
     let http = Http {
+        live,
         alerts: alerts.clone(),
+        apps: apps.clone(),
         mode: config.mode,
         store: store.clone(),
         catalog: catalog.clone(),
         intake: intake.clone(),
         operator,
-        event_keys: config.event_keys.into(),
-        signing_keys,
+        keys: config.keys,
         served: app,
         metrics,
         metrics_tokens: config.metrics_tokens.into(),
@@ -94,7 +100,9 @@ pub async fn run(
         end: end.clone(),
     };
     let clockwork = Clockwork::new(store.clone(), catalog.clone(), intake);
-    let beside = beside(alerts, Forgetting::new(store.clone(), config.keep), store, end.clone());
+    let syncing = Syncing::new(apps, server.addr())?;
+    let forgetting = Forgetting::new(store.clone(), config.keep);
+    let beside = beside(alerts, forgetting, syncing, store, end.clone());
 
     let addr = server.addr();
     let addr_file = config.data.join(ADDR_FILE);
@@ -142,9 +150,14 @@ fn store_of(kind: StoreKind, data: &Path) -> anyhow::Result<Arc<dyn Store>> {
     })
 }
 
-fn worker_of(of: &Operator, wake: Arc<Notify>, retry_interval: Option<Span>) -> Worker {
+fn worker_of(
+    of: &Operator,
+    client: remote::Client,
+    wake: Arc<Notify>,
+    retry_interval: Option<Span>,
+) -> Worker {
     let (runtime, slots) = (of.runtime.clone(), of.runtime.slots());
-    let guests = Arc::new(Sandbox { runtime, catalog: of.catalog.clone() });
+    let guests = Arc::new(worker::Functions { runtime, client, catalog: of.catalog.clone() });
     Worker::new(of.store.clone(), guests, of.intake.clone(), wake, slots, retry_interval)
 }
 
@@ -152,12 +165,12 @@ fn worker_of(of: &Operator, wake: Arc<Notify>, retry_interval: Option<Span>) -> 
 fn as_an_app(
     mode: Mode,
     settings: Inngest,
-    (keys, event_key): (Arc<[Secret]>, Option<Secret>),
+    keys: Keys,
     of: &Operator,
     room: Arc<Semaphore>,
 ) -> anyhow::Result<Served> {
     let (store, catalog, runtime) = (of.store.clone(), of.catalog.clone(), of.runtime.clone());
-    Served::new(Parts { mode, settings, keys, event_key, store, catalog, runtime, room })
+    Served::new(Parts { mode, settings, keys, store, catalog, runtime, room })
 }
 
 fn functions_of(catalog: Arc<Catalog>) -> Functions {
@@ -165,14 +178,21 @@ fn functions_of(catalog: Arc<Catalog>) -> Functions {
 }
 
 /// What goes on beside runs, each by itself: should one break, the others and the runs go on.
-async fn beside(alerts: Rules, forgetting: Forgetting, store: Arc<dyn Store>, end: CancellationToken) {
+async fn beside(
+    alerts: Rules,
+    forgetting: Forgetting,
+    syncing: Syncing,
+    store: Arc<dyn Store>,
+    end: CancellationToken,
+) {
     let mut all = tokio::task::JoinSet::new();
     all.spawn(alerts.run(end.clone()));
     all.spawn(forgetting.run(end.clone()));
+    all.spawn(syncing.run(end.clone()));
     all.spawn(sampler::run(store, end));
     while let Some(ended) = all.join_next().await {
         if let Err(e) = ended {
-            tracing::error!(error = %e, "alerts, retention or the watch over queues broke, and rests until a restart");
+            tracing::error!(error = %e, "alerts, retention, the asking of apps or the watch over queues broke, and rests until a restart");
         }
     }
 }

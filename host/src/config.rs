@@ -4,15 +4,18 @@
 //! out of [`Config::load`] is valid; what was odd but harmless is in its warnings.
 
 pub mod alerts;
+mod apps;
 mod file;
 mod grants;
 mod inngest;
 mod otlp;
 mod retention;
 
+use crate::keys::Keys;
 use crate::runtime::Limits;
 use crate::secret::Secret;
 use alerts::Alerts;
+pub use apps::App;
 use file::File;
 pub use grants::Grants;
 pub use inngest::Inngest;
@@ -21,7 +24,7 @@ use pawl_engine::Span;
 pub use retention::Keep;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How the host is meant to be used.
@@ -51,6 +54,9 @@ pub struct Flags {
     /// Functions: a folder or .wasm files, watched [pawl.toml: functions] [default: ./functions]
     #[arg(long, value_name = "PATH,…", env = "PAWL_FUNCTIONS", value_delimiter = ',')]
     pub functions: Vec<PathBuf>,
+    /// An app written with Inngest's SDKs, by the URL of its `serve`; may be repeated [pawl.toml: [[app]]]
+    #[arg(long = "app", value_name = "URL", env = "PAWL_APPS", value_delimiter = ',')]
+    pub apps: Vec<String>,
     /// Store: `sqlite`, or `memory` for a trial that forgets [pawl.toml: store] [default: sqlite]
     #[arg(long, value_name = "STORE", env = "PAWL_STORE", hide_env_values = true)]
     pub store: Option<String>,
@@ -84,6 +90,8 @@ pub struct Config {
     pub cache: PathBuf,
     /// Where functions come from.
     pub functions: Vec<PathBuf>,
+    /// Apps that there may be beside those on a developer's own machine.
+    pub apps: Vec<App>,
     /// Which store.
     pub store: StoreKind,
     /// What to log.
@@ -92,10 +100,8 @@ pub struct Config {
     pub limits: Limits,
     /// A fixed time between tries.
     pub retry_interval: Option<Span>,
-    /// Keys of the event API; in dev any key will do.
-    pub event_keys: Vec<Secret>,
-    /// The signing key and, during a rotation, its forerunner.
-    pub signing_keys: Vec<Secret>,
+    /// Keys of the event API (in dev any key will do) and of operators.
+    pub keys: Keys,
     /// Secrets of the Stripe endpoint. None: it is not configured.
     pub stripe_secrets: Vec<Secret>,
     /// Keys for `/metrics` alone.
@@ -154,7 +160,8 @@ impl Config {
         let addr = flags.addr.or(file.addr).unwrap_or_else(|| "127.0.0.1:3000".into());
         let addr = l.addr(mode, &addr);
         let store = l.store(&flags.store.or(file.store).unwrap_or_else(|| "sqlite".into()));
-        let (event_keys, signing_keys) = l.keys(mode);
+        let data = flags.data.or(file.data).unwrap_or_else(|| "./.pawl".into());
+        let keys = l.keys(mode, &data);
         let stripe_secrets = l.stripe(mode);
         let metrics_tokens = l.secrets("PAWL_METRICS_TOKEN");
         let otlp = l.otlp(file.telemetry.otlp);
@@ -166,6 +173,7 @@ impl Config {
         let alerts = l.alerts(mode, addr, file.alerts, file.channels, file.alert);
         let inngest = l.inngest(mode, file.inngest);
         let keep = l.retention(file.retention);
+        let apps = l.apps(flags.apps, file.app);
         let default = Limits::default();
         let limits = Limits {
             slots: flags.slots.or(file.limits.slots).unwrap_or(default.slots).clamp(1, 10_000),
@@ -179,19 +187,18 @@ impl Config {
             true => file.functions.unwrap_or_else(|| vec!["./functions".into()]),
             false => flags.functions,
         };
-        let data = flags.data.or(file.data).unwrap_or_else(|| "./.pawl".into());
         Ok(Self {
             mode,
             addr,
             cache: flags.cache.or(file.cache).unwrap_or_else(|| data.join("compiled")),
             data,
             functions,
+            apps,
             store,
             log: flags.log.or(file.log).unwrap_or_else(|| "info".into()),
             limits,
             retry_interval: flags.retry_interval.or(file.retry_interval).map(Span::from),
-            event_keys,
-            signing_keys,
+            keys,
             stripe_secrets,
             metrics_tokens,
             otlp,
@@ -255,28 +262,36 @@ impl Loading<'_> {
         secrets
     }
 
-    fn keys(&mut self, mode: Mode) -> (Vec<Secret>, Vec<Secret>) {
-        let event_keys = self.secrets("INNGEST_EVENT_KEY");
-        let mut signing_keys = self.secrets("INNGEST_SIGNING_KEY");
+    fn keys(&mut self, mode: Mode, data: &Path) -> Keys {
+        let event = self.secrets("INNGEST_EVENT_KEY");
+        let mut signing = self.secrets("INNGEST_SIGNING_KEY");
+        signing.extend(self.secrets("INNGEST_SIGNING_KEY_FALLBACK"));
+        if event.iter().chain(&signing).any(|key| key.expose().contains(char::is_whitespace)) {
+            self.warnings.push("a key of INNGEST_EVENT_KEY or INNGEST_SIGNING_KEY has white space within: was it copied whole, and are several set apart by commas?".into());
+        }
+        let keys = Keys::open(event.clone(), signing.clone(), data).unwrap_or_else(|e| {
+            self.wrong.push(e.to_string());
+            Keys::fixed(event, signing)
+        });
         if mode == Mode::Serve {
             let is_dev = (self.env)("INNGEST_DEV").is_some_and(|v| !matches!(v.trim(), "" | "0" | "false"));
             if is_dev {
                 self.wrong
                     .push("INNGEST_DEV is set, which is for development: unset it, or use `pawl dev`".into());
             }
-            let keys = [
-                ("INNGEST_EVENT_KEY", event_keys.is_empty()),
-                ("INNGEST_SIGNING_KEY", signing_keys.is_empty()),
+            let missing = [
+                ("INNGEST_EVENT_KEY", "event", !keys.has_event()),
+                ("INNGEST_SIGNING_KEY", "signing", keys.signing().is_empty()),
             ];
-            for (name, _) in keys.iter().filter(|(_, is_missing)| *is_missing) {
+            for (name, kind, _) in missing.iter().filter(|(.., is_missing)| *is_missing) {
                 self.wrong.push(format!(
                     "{name} is not set: `pawl serve` does not start without it \
-                     (any long random text will do: `openssl rand -hex 32`)"
+                     (any long random text will do: `openssl rand -hex 32`), \
+                     or without a key of `pawl keys new {kind}` in its data folder"
                 ));
             }
         }
-        signing_keys.extend(self.secrets("INNGEST_SIGNING_KEY_FALLBACK"));
-        (event_keys, signing_keys)
+        keys
     }
 
     fn stripe(&mut self, mode: Mode) -> Vec<Secret> {

@@ -6,6 +6,7 @@
 
 pub mod alert;
 pub mod app;
+pub mod apps;
 pub mod bucket;
 pub mod catalog;
 pub mod cli;
@@ -17,12 +18,14 @@ pub mod ids;
 pub mod ingress;
 pub mod inngest;
 pub mod intake;
+pub mod keys;
 pub mod mask;
 pub mod metrics;
 pub mod operator;
 pub mod otlp;
 pub mod project;
 pub mod pulse;
+pub mod remote;
 pub mod retention;
 pub mod runtime;
 pub mod sampler;

@@ -1,6 +1,6 @@
-//! The official clients of Stripe and InstantDB, run as their users run them.
+//! The official clients of Stripe, InstantDB and Inngest, run as their users run them.
 //!
-//! `tests/clients/{node,python}` hold the scripts and the locked versions. They are
+//! `tests/clients/{node,python,inngest}` hold the scripts and the locked versions. They are
 //! installed once into `~/.cache/pawl/clients`, outside of the repository. Where node
 //! or Python is absent the tests that want them say SKIPPED, and fail in CI.
 
@@ -11,29 +11,52 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
-/// A client's language.
+/// A client's language, and whose clients are beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Language {
     /// npm's packages.
     Node,
     /// PyPI's packages.
     Python,
+    /// npm's `inngest`, as `inngest3` and `inngest4`.
+    InngestNode,
+    /// PyPI's `inngest`, with flask.
+    InngestPython,
 }
 
-/// Where a language's scripts run: the interpreter, and the folder.
+/// Where a language's scripts run: the interpreter, and the folder with the scripts.
 type Installed = Result<(PathBuf, PathBuf), String>;
 
 static NODE: OnceCell<Installed> = OnceCell::const_new();
 static PYTHON: OnceCell<Installed> = OnceCell::const_new();
+static INNGEST_NODE: OnceCell<Installed> = OnceCell::const_new();
+static INNGEST_PYTHON: OnceCell<Installed> = OnceCell::const_new();
 
 /// Runs a script with JSON on its standard input; the JSON that it prints. `None`: its
 /// language is not on this machine, which was said.
 pub async fn run(language: Language, script: &str, input: &serde_json::Value) -> Option<serde_json::Value> {
-    let installed = match language {
-        Language::Node => NODE.get_or_init(install_node).await,
-        Language::Python => PYTHON.get_or_init(install_python).await,
+    let mut command = command_of(language, script).await?;
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+    let mut stdin = child.stdin.take().expect("piped");
+    stdin.write_all(input.to_string().as_bytes()).await.expect("writes");
+    drop(stdin);
+    let output = child.wait_with_output().await.expect("ends");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{script}: {}\n{said}", output.status);
+    Some(serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{script}: {e}\n{said}")))
+}
+
+/// A script that is to be started, with what its client reads of the environment taken out.
+/// It ends when it is dropped. `None`: its language is not on this machine, which was said.
+pub async fn command_of(language: Language, script: &str) -> Option<Command> {
+    let cell = match language {
+        Language::Node => &NODE,
+        Language::Python => &PYTHON,
+        Language::InngestNode => &INNGEST_NODE,
+        Language::InngestPython => &INNGEST_PYTHON,
     };
-    let (interpreter, folder) = match installed {
+    let (interpreter, folder) = match cell.get_or_init(|| install(language)).await {
         Ok(found) => found,
         Err(why) => {
             assert!(std::env::var_os("CI").is_none(), "CI has every client: {why}");
@@ -44,29 +67,25 @@ pub async fn run(language: Language, script: &str, input: &serde_json::Value) ->
     // from the folder of the packages, so that node finds them
     let scripts = paths::repository().join("tests/clients").join(language.folder());
     place(&scripts.join(script), &folder.join(script)).expect("copies the script");
-    let mut child = Command::new(interpreter)
-        .arg(script)
-        .current_dir(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("starts");
-    let mut stdin = child.stdin.take().expect("piped");
-    stdin.write_all(input.to_string().as_bytes()).await.expect("writes");
-    drop(stdin);
-    let output = child.wait_with_output().await.expect("ends");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{script}: {}\n{said}", output.status);
-    Some(serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{script}: {e}\n{said}")))
+    let mut command = Command::new(interpreter);
+    command.arg(script).current_dir(folder).kill_on_drop(true);
+    let names = std::env::vars_os().map(|(name, _)| name);
+    names.filter(|name| name.to_string_lossy().starts_with("INNGEST_")).for_each(|name| {
+        command.env_remove(name);
+    });
+    Some(command)
 }
 
 impl Language {
+    fn is_node(self) -> bool {
+        matches!(self, Self::Node | Self::InngestNode)
+    }
+
     fn folder(self) -> &'static str {
         match self {
             Self::Node => "node",
             Self::Python => "python",
+            Self::InngestNode | Self::InngestPython => "inngest",
         }
     }
 }
@@ -79,8 +98,15 @@ fn place(from: &Path, to: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-async fn install_node() -> Installed {
-    let (folder, _lock) = cache(Language::Node, &["package.json", "package-lock.json"])?;
+async fn install(language: Language) -> Installed {
+    match language.is_node() {
+        true => install_node(language).await,
+        false => install_python(language).await,
+    }
+}
+
+async fn install_node(language: Language) -> Installed {
+    let (folder, _lock) = cache(language, &["package.json", "package-lock.json"])?;
     if !folder.join("done").exists() {
         let args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
         command("npm", &args, &folder).await?;
@@ -89,8 +115,8 @@ async fn install_node() -> Installed {
     Ok(("node".into(), folder))
 }
 
-async fn install_python() -> Installed {
-    let (folder, _lock) = cache(Language::Python, &["requirements.txt"])?;
+async fn install_python(language: Language) -> Installed {
+    let (folder, _lock) = cache(language, &["requirements.txt"])?;
     let python = folder.join("venv/bin/python");
     if !folder.join("done").exists() {
         command("python3", &["-m", "venv", "--clear", "venv"], &folder).await?;

@@ -1,6 +1,7 @@
 //! `pawl.toml`, as it is written.
 
 use super::alerts::{FileAlert, FileAlerts, FileChannel};
+use super::apps::FileApp;
 use super::inngest::FileInngest;
 use super::retention::FileRetention;
 use serde::Deserialize;
@@ -29,6 +30,7 @@ pub(super) struct File {
     pub(super) alerts: FileAlerts,
     pub(super) channels: BTreeMap<String, FileChannel>,
     pub(super) alert: Vec<FileAlert>,
+    pub(super) app: Vec<FileApp>,
     pub(super) inngest: FileInngest,
     pub(super) retention: FileRetention,
 }

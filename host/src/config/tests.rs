@@ -37,8 +37,8 @@ fn serve_names_every_missing_key_at_once() {
 #[test]
 fn keys_are_lists_and_lose_the_space_around_them() {
     let config = load(Mode::Serve, "", &KEYS, Flags::default()).expect("holds");
-    assert_eq!(config.event_keys.iter().map(Secret::expose).collect::<Vec<_>>(), ["e1", "e2"]);
-    assert_eq!(config.signing_keys[0].expose(), "s1");
+    assert!(["e1", "e2"].iter().all(|key| config.keys.event_key_matches(key)));
+    assert_eq!(config.keys.signing()[0].expose(), "s1");
     assert!(config.warnings.iter().any(|w| w.contains("INNGEST_SIGNING_KEY has white space")));
     assert!(!format!("{config:?}").contains("\"s1\""), "a secret never prints");
 }

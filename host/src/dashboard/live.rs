@@ -95,7 +95,8 @@ impl Dashboard {
         match &viewer.session {
             None => true,
             Some(session) => {
-                session::holds(&*self.store, &self.signing_keys, session, clock::now()).await.unwrap_or(false)
+                let keys = self.keys.signing();
+                session::holds(&*self.store, &keys, session, clock::now()).await.unwrap_or(false)
             }
         }
     }

@@ -52,7 +52,8 @@ pub(super) async fn log_in(
     let fields = fields(body, FORM_BYTES).await?;
     let now = clock::now();
     let to = fields.get("to").and_then(local).unwrap_or("/");
-    let Some(key) = session::matching(&dashboard.signing_keys, fields.text("key")) else {
+    let keys = dashboard.keys.signing();
+    let Some(key) = session::matching(&keys, fields.text("key")) else {
         return refused(&dashboard, to, now).await;
     };
     let session = session::begin(&*dashboard.store, key, now).await?;

@@ -41,8 +41,8 @@ pub use alerts::{AlertRuleView, AlertRules};
 use crate::catalog::Catalog;
 use crate::config::Mode;
 use crate::intake::Intake;
+use crate::keys::Keys;
 use crate::operator::Operator;
-use crate::secret::Secret;
 use crate::store::Store;
 use axum::Router;
 use axum::routing::{get, post};
@@ -58,7 +58,7 @@ pub struct Dashboard {
     catalog: Arc<Catalog>,
     intake: Intake,
     operator: Operator,
-    signing_keys: Arc<[Secret]>,
+    keys: Keys,
     /// Whether Stripe's webhooks can come in.
     has_stripe: bool,
     /// The rules of alerts, as they stand.
@@ -70,20 +70,14 @@ pub struct Dashboard {
 
 impl Dashboard {
     /// Pages over what the operator works with.
-    pub fn new(
-        mode: Mode,
-        operator: Operator,
-        signing_keys: Arc<[Secret]>,
-        has_stripe: bool,
-        end: CancellationToken,
-    ) -> Self {
+    pub fn new(mode: Mode, operator: Operator, keys: Keys, has_stripe: bool, end: CancellationToken) -> Self {
         Self {
             mode,
             store: operator.store.clone(),
             catalog: operator.catalog.clone(),
             intake: operator.intake.clone(),
             operator,
-            signing_keys,
+            keys,
             has_stripe,
             alerts: Arc::new(Vec::new),
             memory: Arc::default(),

@@ -78,7 +78,7 @@ impl FromRequestParts<Dashboard> for Viewer {
 fn is_bearer(dashboard: &Dashboard, headers: &HeaderMap) -> bool {
     let given = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
     let given = given.and_then(|v| v.strip_prefix("Bearer "));
-    given.is_some_and(|given| session::matching(&dashboard.signing_keys, given).is_some())
+    given.is_some_and(|given| session::matching(&dashboard.keys.signing(), given).is_some())
 }
 
 impl Dashboard {
@@ -91,8 +91,8 @@ impl Dashboard {
 /// The login of the request's cookie, if it holds.
 async fn login(dashboard: &Dashboard, headers: &HeaderMap) -> Result<Option<Session>, PageError> {
     let Some(session) = cookie(headers) else { return Ok(None) };
-    let keys = &dashboard.signing_keys;
-    let holds = session::holds(&*dashboard.store, keys, &session, clock::now()).await?;
+    let keys = dashboard.keys.signing();
+    let holds = session::holds(&*dashboard.store, &keys, &session, clock::now()).await?;
     Ok(holds.then_some(session))
 }
 

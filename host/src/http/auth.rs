@@ -4,6 +4,8 @@ use super::Http;
 use super::error::ApiError;
 use crate::config::Mode;
 use crate::dashboard::Dashboard;
+use crate::inngest::sign;
+use crate::keys::environment;
 use crate::mask;
 use crate::secret::Secret;
 use axum::body::Body;
@@ -12,6 +14,7 @@ use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
+use std::fmt;
 
 /// For everything that shows or steers runs.
 pub(super) async fn operator(
@@ -22,7 +25,7 @@ pub(super) async fn operator(
     // a login reads what it sees on its pages, and changes nothing but by their forms
     let is_read = http.mode == Mode::Serve && request.method() == Method::GET;
     if is_read
-        && !bears(request.headers(), &http.signing_keys)
+        && signing_key(&http, request.headers()).is_err()
         && dashboard.has_login(request.headers()).await
     {
         return masked(next.run(request).await).await;
@@ -56,16 +59,81 @@ pub(super) async fn developer(request: Request, next: Next) -> Response {
     }
 }
 
+/// The signing key as it is, or hashed as Inngest's clients send it.
 fn signing_key(http: &Http, headers: &HeaderMap) -> Result<(), ApiError> {
-    if bears(headers, &http.signing_keys) { Ok(()) } else { Err(ApiError::SigningKey) }
+    let Some(given) = bearer(headers) else { return Err(ApiError::SigningKey(WrongKey::Missing)) };
+    let keys = http.keys.signing();
+    // all are compared, whichever matches
+    let is_known = |key: &&Secret| key.matches(given) | is_hash_of(key, given);
+    if keys.iter().filter(is_known).count() > 0 {
+        return Ok(());
+    }
+    Err(ApiError::SigningKey(WrongKey::of(given, &keys)))
+}
+
+fn is_hash_of(key: &Secret, given: &str) -> bool {
+    Secret::load(&sign::hashed(key)).is_ok_and(|(hashed, _)| hashed.matches(given))
+}
+
+/// What is wrong with a key, as far as its sender may know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum WrongKey {
+    /// There is none.
+    Missing,
+    /// Something stands within it that no key has.
+    Space,
+    /// It says that it is for another environment: the one that it names, and ours.
+    Elsewhere(String, String),
+    /// It is another one.
+    Other,
+}
+
+impl WrongKey {
+    /// Of a key that is none of these.
+    pub(super) fn of(given: &str, keys: &[Secret]) -> Self {
+        if given.is_empty() {
+            return Self::Missing;
+        }
+        if given.contains(char::is_whitespace) {
+            return Self::Space;
+        }
+        let mut ours = keys.iter().filter_map(|key| environment(key.expose()));
+        match (environment(given), ours.clone().next()) {
+            (Some(theirs), Some(own)) if theirs.len() <= 32 && ours.all(|own| own != theirs) => {
+                Self::Elsewhere(theirs.to_owned(), own.to_owned())
+            }
+            _ => Self::Other,
+        }
+    }
+}
+
+impl fmt::Display for WrongKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("none came"),
+            Self::Space => f.write_str("the one that came has white space within: copy it again, whole"),
+            Self::Elsewhere(theirs, own) => {
+                write!(
+                    f,
+                    "the one that came is `signkey-{theirs}-…`, and this host has `signkey-{own}-…`: it is for another environment"
+                )
+            }
+            Self::Other => f.write_str("the one that came is none of this host's, or has ended"),
+        }
+    }
+}
+
+/// What stands behind `Bearer`.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let given = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok())?;
+    given.strip_prefix("Bearer ").map(str::trim)
 }
 
 /// Whether the request brings one of these keys.
 pub(super) fn bears(headers: &HeaderMap, keys: &[Secret]) -> bool {
-    let given = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
-    let Some(given) = given.and_then(|v| v.strip_prefix("Bearer ")) else { return false };
+    let Some(given) = bearer(headers) else { return false };
     // all are compared, whichever matches
-    keys.iter().filter(|key| key.matches(given.trim())).count() > 0
+    keys.iter().filter(|key| key.matches(given)).count() > 0
 }
 
 /// `pawl dev` asks for no keys, so that a web page which the developer visits must
@@ -98,7 +166,21 @@ fn is_loopback(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_loopback;
+    use super::*;
+
+    #[test]
+    fn a_wrong_key_is_told_by_what_is_wrong_with_it() {
+        let keys = [Secret::load("signkey-prod-12ab").expect("a key").0];
+        let of = |given| WrongKey::of(given, &keys);
+        assert_eq!(of("signkey-test-12ab"), WrongKey::Elsewhere("test".into(), "prod".into()));
+        assert_eq!(of("signkey-prod-12ac"), WrongKey::Other);
+        assert_eq!(of("12ab"), WrongKey::Other);
+        assert_eq!(of("signkey-prod-12 ab"), WrongKey::Space);
+        assert_eq!(of(""), WrongKey::Missing);
+        let long = format!("signkey-{}-1", "x".repeat(33));
+        assert_eq!(of(&long), WrongKey::Other, "what was sent is not repeated at length");
+        assert_eq!(WrongKey::of("signkey-test-1", &[]), WrongKey::Other);
+    }
 
     #[test]
     fn only_this_machines_own_names_are_its_own() {

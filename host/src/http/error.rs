@@ -2,10 +2,13 @@
 //! HTTP statuses. An answer holds a sentence with the cure, a code for machines and
 //! the status: `{"error":"…","code":"…","status":404}`.
 
+use super::auth::WrongKey;
+use crate::apps;
 use crate::catalog::DeployError;
 use crate::ingress::Rejected;
 use crate::inngest::sign::BadSignature;
 use crate::operator::Refused;
+use crate::remote;
 use crate::served::{self, Kind};
 use crate::store::StoreError;
 use axum::Json;
@@ -41,12 +44,12 @@ pub(super) enum ApiError {
     InvalidBody(String),
     #[error("an id or a key in the path is not UTF-8")]
     InvalidPath,
-    #[error("the event key is not one of this host's: check INNGEST_EVENT_KEY on both sides")]
-    EventKey,
+    #[error("{0}; check INNGEST_EVENT_KEY on both sides")]
+    EventKey(&'static str),
     #[error(
-        "this needs `Authorization: Bearer <signing key>`: check that INNGEST_SIGNING_KEY is the same on both sides, without white space"
+        "this needs `Authorization: Bearer <signing key>`, and {0}; check that INNGEST_SIGNING_KEY is the same on both sides"
     )]
-    SigningKey,
+    SigningKey(WrongKey),
     #[error(
         "metrics want `Authorization: Bearer <token>` with the signing key, or with PAWL_METRICS_TOKEN where that is set"
     )]
@@ -74,6 +77,16 @@ pub(super) enum ApiError {
     Run(Refused),
     #[error("{0}")]
     Deploy(DeployError),
+    #[error("{0}")]
+    App(apps::Refused),
+    #[error(
+        "this needs `Authorization: Bearer <hashed signing key>`, as Inngest's SDKs send it: check that INNGEST_SIGNING_KEY is the same beside the app and here"
+    )]
+    HashedKey,
+    #[error("{0}")]
+    NotLive(remote::NotLive),
+    #[error("runtime state is no longer available: there is no run with this id that is not over")]
+    NoState,
     #[error("the host cannot do this now: {0}")]
     Unavailable(String),
     #[error("what is stored cannot be read; the host's log says more")]
@@ -134,7 +147,7 @@ impl From<DeployError> for ApiError {
     fn from(e: DeployError) -> Self {
         match e {
             DeployError::Store(e) => e.into(),
-            e @ (DeployError::Load(_) | DeployError::Taken(..)) => Self::Deploy(e),
+            e => Self::Deploy(e),
         }
     }
 }
@@ -177,8 +190,8 @@ impl ApiError {
             Self::InvalidCursor => (S::BAD_REQUEST, "invalid_cursor"),
             Self::InvalidBody(_) => (S::BAD_REQUEST, "invalid_body"),
             Self::InvalidPath => (S::BAD_REQUEST, "invalid_path"),
-            Self::EventKey => (S::UNAUTHORIZED, "event_key_unknown"),
-            Self::SigningKey => (S::UNAUTHORIZED, "invalid_signing_key"),
+            Self::EventKey(_) => (S::UNAUTHORIZED, "event_key_unknown"),
+            Self::SigningKey(_) => (S::UNAUTHORIZED, "invalid_signing_key"),
             Self::MetricsToken => (S::UNAUTHORIZED, "invalid_metrics_token"),
             Self::CrossSite => (S::FORBIDDEN, "cross_site"),
             Self::NotFound(_) => (S::NOT_FOUND, "not_found"),
@@ -198,7 +211,16 @@ impl ApiError {
             Self::Run(Refused::Already(_)) => (S::CONFLICT, "nothing_to_do"),
             Self::Run(Refused::Invalid(_)) => (S::BAD_REQUEST, "invalid_body"),
             Self::Run(Refused::Ended | Refused::Store(_)) => (S::CONFLICT, "run_ended"),
-            Self::Deploy(e) => (S::UNPROCESSABLE_ENTITY, e.code()),
+            Self::Deploy(e) | Self::App(apps::Refused::Deploy(e)) => match e {
+                DeployError::Store(_) => (S::SERVICE_UNAVAILABLE, e.code()),
+                e => (S::UNPROCESSABLE_ENTITY, e.code()),
+            },
+            Self::App(apps::Refused::Invalid(_)) => (S::BAD_REQUEST, "invalid_registration"),
+            Self::App(apps::Refused::NotListed { .. }) => (S::FORBIDDEN, "app_not_listed"),
+            Self::App(apps::Refused::OtherKind { .. }) => (S::BAD_REQUEST, "other_server_kind"),
+            Self::HashedKey => (S::UNAUTHORIZED, "invalid_signing_key"),
+            Self::NotLive(_) => (S::CONFLICT, "not_under_way"),
+            Self::NoState => (S::GONE, "no_state"),
             Self::Unavailable(_) => (S::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Corrupt => (S::INTERNAL_SERVER_ERROR, "corrupt"),
         }

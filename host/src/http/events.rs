@@ -14,6 +14,9 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+/// What Inngest's clients send where none is set.
+const NO_EVENT_KEY: &str = "NO_EVENT_KEY_SET";
+
 /// `POST /e/{key}`: one event or an array.
 pub(super) async fn accept(
     State(http): State<Http>,
@@ -28,10 +31,8 @@ pub(super) async fn accept(
     if let (Mode::Dev, Err(e)) = (http.mode, auth::own_site(&headers)) {
         return e.with_no_ids();
     }
-    // all are compared, whichever matches
-    let is_known = http.event_keys.iter().filter(|k| k.matches(key.trim())).count() > 0;
-    if http.mode == Mode::Serve && !is_known {
-        return refused(ApiError::EventKey);
+    if http.mode == Mode::Serve && !http.keys.event_key_matches(key.trim()) {
+        return refused(ApiError::EventKey(wrong_key(&key)));
     }
     store(&http, &headers, body).await
 }
@@ -61,6 +62,18 @@ async fn store(http: &Http, headers: &HeaderMap, body: Body) -> Response {
         Ok(Json(json!({"ids": ids, "status": 200})).into_response())
     };
     stored.await.unwrap_or_else(refused)
+}
+
+/// What is wrong with a key that is not one of this host's.
+fn wrong_key(key: &str) -> &'static str {
+    match key.trim() {
+        "" | NO_EVENT_KEY => "no event key came",
+        key if key.contains(char::is_whitespace) => {
+            "the event key has white space within: copy it again, whole"
+        }
+        key if key.starts_with("signkey-") => "a signing key came where an event key belongs",
+        _ => "the event key is not one of this host's, or has ended",
+    }
 }
 
 fn refused(why: ApiError) -> Response {

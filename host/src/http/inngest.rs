@@ -43,8 +43,8 @@ struct Told {
 }
 
 /// The keys that requests may be signed with, newest first.
-pub(super) fn keys(http: &Http) -> &[Secret] {
-    &http.signing_keys
+fn keys(http: &Http) -> Vec<Secret> {
+    http.keys.signing()
 }
 
 /// Everything at `/api/inngest`.
@@ -89,7 +89,7 @@ async fn read(http: &Http, request: Request, received_at: Timestamp) -> Result<A
         // as Inngest's own clients: their server in development signs nothing
         Mode::Dev => None,
         Mode::Serve if given.is_none() => None,
-        Mode::Serve => Some(sign::verify_request(keys(http), given, &body, received_at)?.clone()),
+        Mode::Serve => Some(sign::verify_request(&keys(http), given, &body, received_at)?.clone()),
     };
     let query = parts.uri.query().unwrap_or_default();
     let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();

@@ -14,7 +14,7 @@ pub(super) async fn show(State(http): State<Http>, request: Request) -> Result<i
     match http.mode {
         Mode::Dev => auth::own_machine(&request)?,
         Mode::Serve => {
-            let keys = [&*http.metrics_tokens, &*http.signing_keys].concat();
+            let keys = [&*http.metrics_tokens, &http.keys.signing()].concat();
             if !auth::bears(request.headers(), &keys) {
                 return Err(ApiError::MetricsToken);
             }

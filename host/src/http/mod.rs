@@ -5,6 +5,7 @@
 mod actions;
 mod alerts;
 mod api;
+mod apps;
 mod auth;
 mod body;
 mod door;
@@ -23,12 +24,15 @@ pub use server::Server;
 pub use views::manifest as manifest_view;
 
 use crate::alert::Rules;
+use crate::apps::Apps;
 use crate::catalog::Catalog;
 use crate::config::Mode;
 use crate::dashboard::{self, Dashboard};
 use crate::intake::Intake;
+use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::operator::Operator;
+use crate::remote::Live;
 use crate::secret::Secret;
 use crate::served::Served;
 use crate::store::Store;
@@ -47,16 +51,16 @@ pub struct Http {
     pub store: Arc<dyn Store>,
     /// What people are told of.
     pub alerts: Rules,
+    /// Apps of Inngest's SDKs.
+    pub apps: Apps,
     /// The functions.
     pub catalog: Arc<Catalog>,
     /// The way in.
     pub intake: Intake,
     /// For what operators do.
     pub operator: Operator,
-    /// Keys of the event API.
-    pub event_keys: Arc<[Secret]>,
-    /// Keys of operators.
-    pub signing_keys: Arc<[Secret]>,
+    /// Keys of the event API and of operators.
+    pub keys: Keys,
     /// The functions as an app of an Inngest server.
     pub served: Served,
     /// Everything that is counted.
@@ -69,6 +73,8 @@ pub struct Http {
     pub door: Door,
     /// When `/readyz` last said yes.
     pub last_ready: Arc<tokio::sync::Mutex<Option<std::time::Instant>>>,
+    /// Passes that are under way in apps.
+    pub live: Live,
     /// When connections that stay open are to end.
     pub end: CancellationToken,
 }
@@ -78,7 +84,7 @@ pub fn router(http: Http) -> Router {
     let dashboard = Dashboard::new(
         http.mode,
         http.operator.clone(),
-        http.signing_keys.clone(),
+        http.keys.clone(),
         !http.stripe_secrets.is_empty(),
         http.end.clone(),
     )
@@ -103,6 +109,7 @@ pub fn router(http: Http) -> Router {
         .route("/v1/alerts/test", post(alerts::test))
         .route("/v1/cancellations", post(actions::cancel_many))
         .route("/v1/replays", post(actions::replay_many))
+        .route("/v1/apps", get(apps::list))
         .route("/v1/functions", get(api::functions))
         .route("/v1/functions/{id}/pause", post(actions::pause_function))
         .route("/v1/functions/{id}/resume", post(actions::resume_function))
@@ -113,6 +120,13 @@ pub fn router(http: Http) -> Router {
     let operators = operators
         .method_not_allowed_fallback(async || ApiError::Method)
         .route_layer(axum::middleware::from_fn_with_state((http.clone(), dashboard), auth::operator));
+    let apps = Router::new()
+        .route("/fn/register", post(apps::register))
+        .route("/v0/runs/{id}/batch", get(apps::batch))
+        .route("/v0/runs/{id}/actions", get(apps::actions))
+        .route("/v1/checkpoint/{id}/async", post(apps::checkpoint))
+        .method_not_allowed_fallback(async || ApiError::Method)
+        .route_layer(axum::middleware::from_fn_with_state(http.clone(), apps::app));
     Router::new()
         .route("/api/stripe/webhook", post(webhooks::stripe))
         .route("/api/inngest", any(inngest::serve))
@@ -122,6 +136,7 @@ pub fn router(http: Http) -> Router {
         .route("/metrics", get(metrics::show))
         .method_not_allowed_fallback(async || ApiError::Method)
         .merge(operators)
+        .merge(apps)
         .fallback(async || ApiError::NoPath)
         .with_state(http)
         .merge(pages)

@@ -4,11 +4,12 @@
 mod server;
 mod way;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Offer};
 use crate::config::{Inngest, Mode};
 use crate::inngest::register::{App, Setup};
 use crate::inngest::wire::{BadCall, Call};
 use crate::inngest::wire_ops::{self, Op};
+use crate::keys::Keys;
 use crate::runtime::{Ending, Input, Runtime, Stop};
 use crate::secret::Secret;
 use crate::store::Store;
@@ -36,8 +37,7 @@ pub struct Served(Arc<Host>);
 struct Host {
     mode: Mode,
     settings: Inngest,
-    keys: Arc<[Secret]>,
-    event_key: Option<Secret>,
+    keys: Keys,
     store: Arc<dyn Store>,
     catalog: Arc<Catalog>,
     runtime: Arc<Runtime>,
@@ -51,10 +51,8 @@ pub struct Parts {
     pub mode: Mode,
     /// The app and its server.
     pub settings: Inngest,
-    /// Signing keys, newest first.
-    pub keys: Arc<[Secret]>,
-    /// The key for events.
-    pub event_key: Option<Secret>,
+    /// Keys of requests and of events.
+    pub keys: Keys,
     /// For buckets alone.
     pub store: Arc<dyn Store>,
     /// The functions.
@@ -114,7 +112,7 @@ pub enum Refused {
 impl Host {
     /// A function's id for the server. One that is not ours is one already.
     fn wire_id(&self, function: &str) -> String {
-        match self.catalog.snapshot().functions.contains_key(&FunctionId::new(function)) {
+        match self.catalog.snapshot().functions.get(&FunctionId::new(function)).is_some_and(is_ours) {
             true => App { id: &self.settings.app, url: "" }.wire_id(function),
             false => function.to_owned(),
         }
@@ -124,9 +122,9 @@ impl Host {
 impl Served {
     /// The functions of these parts, served.
     pub fn new(parts: Parts) -> anyhow::Result<Self> {
-        let Parts { mode, settings, keys, event_key, store, catalog, runtime, room } = parts;
-        let server = Server::new(&settings, keys.clone(), event_key.clone())?;
-        Ok(Self(Arc::new(Host { mode, settings, keys, event_key, store, catalog, runtime, room, server })))
+        let Parts { mode, settings, keys, store, catalog, runtime, room } = parts;
+        let server = Server::new(&settings, keys.clone())?;
+        Ok(Self(Arc::new(Host { mode, settings, keys, store, catalog, runtime, room, server })))
     }
 
     /// How the app is reached and named.
@@ -136,13 +134,13 @@ impl Served {
 
     /// What `GET` answers.
     pub fn introspection(&self, url: &str, is_signed: bool) -> Value {
-        let functions = self.0.catalog.snapshot().functions.len();
-        self.app(url).introspection(self.setup(), functions, is_signed)
+        let functions = self.manifests().len();
+        self.app(url).introspection(self.setup(&self.0.keys.signing()), functions, is_signed)
     }
 
     /// What a server that asks for the functions gets.
     pub fn in_band(&self, url: &str) -> Value {
-        self.app(url).in_band(self.setup(), &self.manifests())
+        self.app(url).in_band(self.setup(&self.0.keys.signing()), &self.manifests())
     }
 
     /// Registers the functions with the server; whether that has changed anything there.
@@ -180,7 +178,8 @@ impl Served {
         }
         let own = self.app("").own(function).map(FunctionId::new);
         let snapshot = self.0.catalog.snapshot();
-        let Some(offer) = own.and_then(|id| snapshot.functions.get(&id)) else {
+        let Some(offer) = own.and_then(|id| snapshot.functions.get(&id)).filter(|offer| is_ours(offer))
+        else {
             return Ok(not_there(&format!(
                 "Function not found: {function}: this host offers none with this id; put its .wasm into the \
                  functions folder, or sync the app again so that the server forgets it"
@@ -232,12 +231,12 @@ impl Served {
         App { id: &self.0.settings.app, url }
     }
 
-    fn setup(&self) -> Setup<'_> {
+    fn setup<'a>(&'a self, signing_keys: &'a [Secret]) -> Setup<'a> {
         let settings = &self.0.settings;
         Setup {
             is_dev: self.0.mode == Mode::Dev,
-            event_key: self.0.event_key.as_ref(),
-            signing_keys: &self.0.keys,
+            event_key: self.0.keys.to_send_events(),
+            signing_keys,
             api: &settings.api,
             events: &settings.events,
             serve_origin: settings.serve_origin.as_deref(),
@@ -246,8 +245,14 @@ impl Served {
     }
 
     fn manifests(&self) -> Vec<Manifest> {
-        self.0.catalog.snapshot().functions.values().map(|offer| offer.manifest.clone()).collect()
+        let snapshot = self.0.catalog.snapshot();
+        snapshot.functions.values().filter(|o| is_ours(o)).map(|offer| offer.manifest.clone()).collect()
     }
+}
+
+/// Whether its code is here, and not in an app that this host drives.
+fn is_ours(offer: &Offer) -> bool {
+    !offer.source.starts_with("app:")
 }
 
 fn answer(input: &Input, way: &Way, ending: Ending, step: Option<&str>) -> Answer {

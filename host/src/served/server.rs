@@ -3,6 +3,7 @@
 
 use crate::config::Inngest;
 use crate::inngest::{register, sign};
+use crate::keys::Keys;
 use crate::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +13,6 @@ use reqwest::{RequestBuilder, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Bytes of a run's state; theirs has at most 32 MiB.
@@ -37,8 +37,7 @@ pub(super) struct Server {
     client: reqwest::Client,
     api: String,
     events: String,
-    keys: Arc<[Secret]>,
-    event_key: Option<Secret>,
+    keys: Keys,
 }
 
 /// What a server says to a registration.
@@ -69,11 +68,7 @@ struct Ids {
 }
 
 impl Server {
-    pub(super) fn new(
-        settings: &Inngest,
-        keys: Arc<[Secret]>,
-        event_key: Option<Secret>,
-    ) -> reqwest::Result<Self> {
+    pub(super) fn new(settings: &Inngest, keys: Keys) -> reqwest::Result<Self> {
         let client = reqwest::Client::builder()
             .user_agent(register::SDK)
             // a key is for this server, and for no other that it may name
@@ -82,7 +77,7 @@ impl Server {
             .connect_timeout(Duration::from_secs(10))
             .timeout(PATIENCE)
             .build()?;
-        Ok(Self { client, api: settings.api.clone(), events: settings.events.clone(), keys, event_key })
+        Ok(Self { client, api: settings.api.clone(), events: settings.events.clone(), keys })
     }
 
     /// Registers the app; whether that has changed anything there. An error is a sentence.
@@ -146,7 +141,7 @@ impl Server {
         let events: Vec<_> = events.iter().map(sent).collect();
         let broken = |e: serde_json::Error| Failure::new("InvalidEvent", e.to_string()).for_good();
         let body = Bytes::from(serde_json::to_vec(&events).map_err(broken)?);
-        let key = self.event_key.as_ref().map_or(NO_EVENT_KEY, Secret::expose);
+        let key = self.keys.to_send_events().map_or(NO_EVENT_KEY, Secret::expose);
         let encoded: String = form_urlencoded::byte_serialize(key.as_bytes()).collect();
         let url = format!("{}/e/{}", self.events, encoded.replace('+', "%20"));
         let seed = &Sha256::digest(step.as_bytes())[..10];
@@ -188,18 +183,18 @@ impl Server {
         limit: usize,
         request: impl Fn() -> RequestBuilder + Send + Sync,
     ) -> Result<(StatusCode, Bytes), String> {
-        let mut at = 0;
+        let (keys, mut at) = (self.keys.signing(), 0);
         loop {
             let request = request().header("x-inngest-sdk", register::SDK);
             let request = request.header("x-inngest-framework", register::FRAMEWORK);
-            let request = match self.keys.get(at) {
+            let request = match keys.get(at) {
                 Some(key) => request.bearer_auth(sign::hashed(key)),
                 None => request,
             };
             let (status, body) = exchange(request, limit).await?;
             at += 1;
             let is_refused = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-            if !is_refused || at >= self.keys.len() {
+            if !is_refused || at >= keys.len() {
                 return Ok((status, body));
             }
         }
