@@ -114,7 +114,6 @@ const LAYERS: &[(&str, &[&str])] = &[
             "runtime",
             "sampler",
             "schedule",
-            "secret",
             "served",
             "store",
             "telemetry",
