@@ -61,7 +61,8 @@ fn invoker(_: Event, step: Step) -> Result<Value> {
 /// `cap/send`: the step `emit` sends two events.
 #[pawl::function(id = "sender", event = "cap/send")]
 fn sender(_: Event, step: Step) -> Result<Value> {
-    let events = [NewEvent::new("cap/other", json!({ "a": 1 })), NewEvent::new("cap/other", json!({ "a": 2 }))];
+    let events =
+        [NewEvent::new("cap/other", json!({ "a": 1 })), NewEvent::new("cap/other", json!({ "a": 2 }))];
     Ok(json!({ "ids": step.send_events("emit", events)? }))
 }
 
