@@ -5,9 +5,10 @@ use crate::alert::Rules;
 use crate::apps::{Apps, Syncing};
 use crate::catalog::Catalog;
 use crate::catalog::watch::Watch;
-use crate::config::{Config, Keep, Mode, Otlp, StoreKind};
+use crate::config::{Config, Inngest, Keep, Mode, Otlp, StoreKind};
 use crate::http::{Door, Http, Server, router};
 use crate::intake::{Functions, Intake};
+use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::operator::Operator;
 use crate::otlp::Exporter;
@@ -17,17 +18,19 @@ use crate::retention::Forgetting;
 use crate::runtime::Runtime;
 use crate::sampler;
 use crate::schedule::Clockwork;
+use crate::served::{Parts, Served};
 use crate::store::Store;
 use crate::store::memory::Memory;
 use crate::store::sqlite::Sqlite;
 use crate::telemetry::Told;
 use crate::worker::{self, Worker};
 use anyhow::Context;
+use pawl_engine::Span;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -67,20 +70,19 @@ pub async fn run(
     let wake = Arc::new(Notify::new());
     let functions = functions_of(catalog.clone());
     let intake = Intake::new(store.clone(), functions.clone(), wake.clone());
-    let operator = Operator {
-        store: store.clone(),
-        catalog: catalog.clone(),
-        runtime: runtime.clone(),
-        intake: intake.clone(),
-    };
+    let operator =
+        Operator { store: store.clone(), catalog: catalog.clone(), runtime, intake: intake.clone() };
     let (door, noting) = Door::open(store.clone());
     let alerts = Rules::new(config.alerts, store.clone(), functions, intake.clone());
     // in development nothing is signed
     let keys = Some(config.keys.clone()).filter(|_| config.mode == Mode::Serve);
     let live = remote::Live::default();
     let apps = Apps::new(config.mode, config.apps, config.keys.clone(), catalog.clone()).await;
+    let client = remote::Client::new(keys, live.clone()).context("apps cannot be called")?;
+    let worker = worker_of(&operator, client, wake, config.retry_interval);
+    let app = as_an_app(config.mode, config.inngest, config.keys.clone(), &operator, worker.slots())?;
     let http = Http {
-        live: live.clone(),
+        live,
         alerts: alerts.clone(),
         apps: apps.clone(),
         mode: config.mode,
@@ -89,6 +91,7 @@ pub async fn run(
         intake: intake.clone(),
         operator,
         keys: config.keys,
+        served: app,
         metrics,
         metrics_tokens: config.metrics_tokens.into(),
         stripe_secrets: config.stripe_secrets.into(),
@@ -96,13 +99,9 @@ pub async fn run(
         last_ready: Arc::default(),
         end: end.clone(),
     };
-    let slots = runtime.slots();
-    let client = remote::Client::new(keys, live).context("apps cannot be called")?;
-    let guests = Arc::new(worker::Functions { runtime, client, catalog: catalog.clone() });
-    let clockwork = Clockwork::new(store.clone(), catalog.clone(), intake.clone());
+    let clockwork = Clockwork::new(store.clone(), catalog.clone(), intake);
     let syncing = Syncing::new(apps, server.addr())?;
-    let beside = beside(alerts, config.keep, syncing, store.clone(), end.clone());
-    let worker = Worker::new(store, guests, intake, wake, slots, config.retry_interval);
+    let beside = beside(alerts, config.keep, syncing, store, end.clone());
 
     let addr = server.addr();
     let addr_file = write_addr(&config.data, addr)?;
@@ -152,6 +151,29 @@ fn store_of(kind: StoreKind, data: &Path) -> anyhow::Result<Arc<dyn Store>> {
         StoreKind::Sqlite => Arc::new(Sqlite::open(data)?),
         StoreKind::Memory => Arc::new(Memory::default()),
     })
+}
+
+fn worker_of(
+    of: &Operator,
+    client: remote::Client,
+    wake: Arc<Notify>,
+    retry_interval: Option<Span>,
+) -> Worker {
+    let (runtime, slots) = (of.runtime.clone(), of.runtime.slots());
+    let guests = Arc::new(worker::Functions { runtime, client, catalog: of.catalog.clone() });
+    Worker::new(of.store.clone(), guests, of.intake.clone(), wake, slots, retry_interval)
+}
+
+/// The functions as an app of an Inngest server.
+fn as_an_app(
+    mode: Mode,
+    settings: Inngest,
+    keys: Keys,
+    of: &Operator,
+    room: Arc<Semaphore>,
+) -> anyhow::Result<Served> {
+    let (store, catalog, runtime) = (of.store.clone(), of.catalog.clone(), of.runtime.clone());
+    Served::new(Parts { mode, settings, keys, store, catalog, runtime, room })
 }
 
 fn functions_of(catalog: Arc<Catalog>) -> Functions {

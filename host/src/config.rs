@@ -7,6 +7,7 @@ pub mod alerts;
 mod apps;
 mod file;
 mod grants;
+mod inngest;
 mod otlp;
 mod retention;
 
@@ -17,6 +18,7 @@ use alerts::Alerts;
 pub use apps::App;
 use file::File;
 pub use grants::Grants;
+pub use inngest::Inngest;
 pub use otlp::Otlp;
 use pawl_engine::Span;
 pub use retention::Keep;
@@ -110,6 +112,8 @@ pub struct Config {
     pub grants: Grants,
     /// What people are told of.
     pub alerts: Alerts,
+    /// How functions are served to an Inngest server.
+    pub inngest: Inngest,
     /// What is kept.
     pub keep: Keep,
     /// Odd, but no reason to stop.
@@ -167,6 +171,7 @@ impl Config {
             Grants::default()
         });
         let alerts = l.alerts(mode, addr, file.alerts, file.channels, file.alert);
+        let inngest = l.inngest(mode, file.inngest);
         let keep = l.retention(file.retention);
         let apps = l.apps(flags.apps, file.app);
         let default = Limits::default();
@@ -199,6 +204,7 @@ impl Config {
             otlp,
             grants,
             alerts,
+            inngest,
             keep,
             warnings: l.warnings,
         })

@@ -7,6 +7,7 @@
 pub mod alert;
 pub mod app;
 pub mod apps;
+pub mod bucket;
 pub mod catalog;
 pub mod cli;
 pub mod clock;
@@ -30,6 +31,7 @@ pub mod runtime;
 pub mod sampler;
 pub mod schedule;
 pub mod secret;
+pub mod served;
 pub mod store;
 pub mod telemetry;
 pub mod worker;

@@ -8,6 +8,7 @@ mod crash;
 mod dashboard;
 mod events;
 mod flow;
+mod inngest_serve;
 mod instant;
 mod languages;
 mod leaving;

@@ -18,6 +18,7 @@ mod begin;
 mod call;
 mod end;
 
+pub use begin::check;
 pub use call::{
     Answer, Asked, Attempt, Effect, Fetch, Invocation, Op, Refused, Rules, RunOptions, Settled, StepCall,
     WaitFor, World,

@@ -2,6 +2,7 @@
 
 use super::alerts::{FileAlert, FileAlerts, FileChannel};
 use super::apps::FileApp;
+use super::inngest::FileInngest;
 use super::retention::FileRetention;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +31,7 @@ pub(super) struct File {
     pub(super) channels: BTreeMap<String, FileChannel>,
     pub(super) alert: Vec<FileAlert>,
     pub(super) app: Vec<FileApp>,
+    pub(super) inngest: FileInngest,
     pub(super) retention: FileRetention,
 }
 

@@ -133,3 +133,28 @@ fn spans_go_where_opentelemetrys_own_settings_say() {
         );
     }
 }
+
+#[test]
+fn an_inngest_server_is_found_by_its_own_names_in_the_environment() {
+    let of = |mode, toml: &str, env: &[(&str, &str)]| {
+        let all: Vec<_> = KEYS.iter().chain(env).copied().collect();
+        load(mode, toml, &all, Flags::default()).map(|config| config.inngest)
+    };
+    let plain = of(Mode::Serve, "", &[]).expect("holds");
+    assert_eq!((plain.app.as_str(), plain.serve_path.as_str()), ("pawl", "/api/inngest"));
+    assert_eq!((plain.api.as_str(), plain.events.as_str()), ("https://api.inngest.com", "https://inn.gs"));
+    let base = ("INNGEST_BASE_URL", "http://a:1/");
+    let own = of(Mode::Serve, "", &[base, ("INNGEST_EVENT_API_BASE_URL", "http://b:2")]).expect("holds");
+    assert_eq!((own.api.as_str(), own.events.as_str()), ("http://a:1", "http://b:2"));
+    let dev = of(Mode::Dev, "", &[("INNGEST_DEV", "http://c:3")]).expect("holds");
+    assert_eq!(dev.api, "http://c:3");
+    assert_eq!(of(Mode::Dev, "", &[("INNGEST_DEV", "1")]).expect("holds").api, "http://localhost:8288");
+    let toml = "[inngest]\napp = 'shop'\nserve_origin = 'https://o.example/'";
+    let file = of(Mode::Serve, toml, &[]).expect("holds");
+    assert_eq!((file.app.as_str(), file.serve_origin.as_deref()), ("shop", Some("https://o.example")));
+    let BadConfig(wrong) =
+        of(Mode::Serve, "[inngest]\napp = 'a b'", &[("INNGEST_BASE_URL", "http://u:pw@h")])
+            .expect_err("refused");
+    assert_eq!(wrong.len(), 3, "{wrong:?}");
+    assert!(!wrong.concat().contains("pw"), "{wrong:?}");
+}

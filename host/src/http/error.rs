@@ -6,8 +6,10 @@ use super::auth::WrongKey;
 use crate::apps;
 use crate::catalog::DeployError;
 use crate::ingress::Rejected;
+use crate::inngest::sign::BadSignature;
 use crate::operator::Refused;
 use crate::remote;
+use crate::served::{self, Kind};
 use crate::store::StoreError;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -60,6 +62,17 @@ pub(super) enum ApiError {
     NoPath,
     #[error("this path does not take this method")]
     Method,
+    #[error("this path takes GET, PUT and POST, from an Inngest server")]
+    AppMethod,
+    #[error(
+        "{0}: check that INNGEST_SIGNING_KEY is the same on both sides, without white space and of the right \
+         app, and that the clocks agree; a PUT may come unsigned once `serve_origin` is set under [inngest]"
+    )]
+    AppSignature(#[from] BadSignature),
+    #[error("the body of a sync in band is {{\"url\": \"https://…\"}}, and nothing else")]
+    AppSync,
+    #[error("{0}")]
+    AppCall(served::Refused),
     #[error("{0}")]
     Run(Refused),
     #[error("{0}")]
@@ -109,6 +122,27 @@ impl From<Refused> for ApiError {
     }
 }
 
+impl From<served::Refused> for ApiError {
+    fn from(e: served::Refused) -> Self {
+        Self::AppCall(e)
+    }
+}
+
+/// The status of what a served function has come to.
+pub(super) fn of_served(kind: Kind) -> StatusCode {
+    match kind {
+        Kind::Returned => StatusCode::OK,
+        Kind::Steps | Kind::StepFailed { .. } => StatusCode::PARTIAL_CONTENT,
+        Kind::Failed { again: false } => StatusCode::BAD_REQUEST,
+        Kind::Failed { again: true } | Kind::Missing => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The status of a sync that the server did not take.
+pub(super) fn not_registered() -> StatusCode {
+    StatusCode::INTERNAL_SERVER_ERROR
+}
+
 impl From<DeployError> for ApiError {
     fn from(e: DeployError) -> Self {
         match e {
@@ -132,6 +166,16 @@ impl ApiError {
         self.status_and_code().1
     }
 
+    /// What Inngest's own clients say to their server.
+    fn message(&self) -> Option<String> {
+        match self {
+            Self::AppMethod => Some("Method not allowed".into()),
+            Self::AppSignature(_) => Some("Unauthorized".into()),
+            Self::AppSync | Self::AppCall(_) => Some(self.to_string()),
+            _ => None,
+        }
+    }
+
     fn status_and_code(&self) -> (StatusCode, &'static str) {
         use StatusCode as S;
         match self {
@@ -152,7 +196,14 @@ impl ApiError {
             Self::CrossSite => (S::FORBIDDEN, "cross_site"),
             Self::NotFound(_) => (S::NOT_FOUND, "not_found"),
             Self::NoPath => (S::NOT_FOUND, "no_such_path"),
-            Self::Method => (S::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::Method | Self::AppMethod => (S::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::AppSignature(BadSignature::Missing) => (S::UNAUTHORIZED, "signature_missing"),
+            Self::AppSignature(BadSignature::Stale) => (S::UNAUTHORIZED, "signature_stale"),
+            Self::AppSignature(BadSignature::Mismatch) => (S::UNAUTHORIZED, "signature_mismatch"),
+            Self::AppSync => (S::BAD_REQUEST, "invalid_request"),
+            Self::AppCall(served::Refused::Call(_)) => (S::BAD_REQUEST, "invalid_call"),
+            Self::AppCall(served::Refused::Busy) => (S::SERVICE_UNAVAILABLE, "busy"),
+            Self::AppCall(served::Refused::State(_)) => (S::SERVICE_UNAVAILABLE, "no_state"),
             Self::Run(Refused::NoFunction(_)) => (S::CONFLICT, "function_not_found"),
             Self::Run(Refused::NoStep(_)) => (S::NOT_FOUND, "no_such_step"),
             Self::Run(Refused::NoDeployment(_)) => (S::NOT_FOUND, "no_such_deployment"),
@@ -185,6 +236,9 @@ impl ApiError {
         let mut body = json!({"error": self.to_string(), "code": code, "status": status.as_u16()});
         if has_ids {
             body["ids"] = json!([]);
+        }
+        if let Some(message) = self.message() {
+            body["message"] = message.into();
         }
         let mut answer = (status, Json(body)).into_response();
         let headers = answer.headers_mut();

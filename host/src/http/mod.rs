@@ -12,6 +12,7 @@ mod door;
 mod error;
 mod events;
 mod id;
+mod inngest;
 mod logs;
 mod metrics;
 mod server;
@@ -33,9 +34,10 @@ use crate::metrics::Metrics;
 use crate::operator::Operator;
 use crate::remote::Live;
 use crate::secret::Secret;
+use crate::served::Served;
 use crate::store::Store;
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use error::ApiError;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -59,6 +61,8 @@ pub struct Http {
     pub operator: Operator,
     /// Keys of the event API and of operators.
     pub keys: Keys,
+    /// The functions as an app of an Inngest server.
+    pub served: Served,
     /// Everything that is counted.
     pub metrics: Arc<Metrics>,
     /// Keys for `/metrics` alone.
@@ -126,6 +130,7 @@ pub fn router(http: Http) -> Router {
         .route_layer(axum::middleware::from_fn_with_state(http.clone(), apps::app));
     Router::new()
         .route("/api/stripe/webhook", post(webhooks::stripe))
+        .route("/api/inngest", any(inngest::serve))
         .route("/e/{key}", post(events::accept))
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(api::ready))

@@ -6,8 +6,11 @@ pub mod app;
 pub mod call;
 mod manifest;
 pub mod memo;
+pub mod register;
 pub mod reply;
 pub mod sign;
+pub mod wire;
+pub mod wire_ops;
 
 pub use manifest::duration;
 

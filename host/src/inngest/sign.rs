@@ -64,6 +64,18 @@ pub fn hashed(key: &Secret) -> String {
     format!("{prefix}{}", hex::encode(Sha256::digest(bytes)))
 }
 
+/// What is shown of a key, so that two sides can compare theirs: the beginning of its hash.
+pub fn fingerprint(key: &Secret) -> String {
+    let hashed = hashed(key);
+    let (_, hash) = split(&hashed);
+    hash.chars().take(12).collect()
+}
+
+/// What is shown of an event key.
+pub fn event_key_hash(key: &Secret) -> String {
+    hex::encode(Sha256::digest(key.expose().as_bytes()))
+}
+
 /// The form in which JSON is signed (RFC 8785); what is no JSON stays as it is.
 pub fn canonical(body: &[u8]) -> Vec<u8> {
     let parsed = serde_json::from_slice::<serde_json::Value>(body);

@@ -50,7 +50,7 @@ pub struct Key {
     pub signs_since: Option<Timestamp>,
     /// A signing key's text, as long as it holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    key: Option<String>,
+    pub(super) key: Option<String>,
 }
 
 impl Key {

@@ -79,6 +79,11 @@ impl Keys {
         [texts(signs), self.0.signing.clone(), texts(waits)].concat()
     }
 
+    /// The key with which this host sends events elsewhere.
+    pub fn to_send_events(&self) -> Option<&Secret> {
+        self.0.event.first()
+    }
+
     /// Whether any key lets events in now.
     pub fn has_event(&self) -> bool {
         !self.0.event.is_empty() || active(&self.read().keys, Kind::Event, clock::now()).next().is_some()

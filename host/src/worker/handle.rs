@@ -6,7 +6,7 @@
 
 use super::crew::Crew;
 use super::lines::log;
-use super::session::{Said, Session, kv};
+use super::session::{Said, Session};
 use crate::runtime::{KvCall, KvReply, Level, Open, Reply, Steps, Stop};
 use async_trait::async_trait;
 use pawl_engine::replay::{Attempt, Cursor, Op, StepCall};
@@ -225,6 +225,7 @@ impl Steps for Handle {
     }
 
     async fn kv(&mut self, call: KvCall) -> Result<KvReply, String> {
-        kv(&self.crew.run, call).await
+        let run = &self.crew.run;
+        crate::bucket::kv(&*run.worker.store, run.function.as_str(), call).await
     }
 }

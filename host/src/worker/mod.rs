@@ -69,6 +69,11 @@ impl Worker {
         Self { store, guests, intake, wake, retry_interval, slots, requests }
     }
 
+    /// Room for instances, for others who start some.
+    pub fn slots(&self) -> Arc<Semaphore> {
+        self.slots.clone()
+    }
+
     /// Works until the end, then lets passes finish for a while.
     pub async fn run(self, end: CancellationToken) {
         let passes = TaskTracker::new();

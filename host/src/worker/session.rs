@@ -2,7 +2,7 @@
 //! answered before what the answer rests on is durable.
 
 use super::pass::Carried;
-use crate::runtime::{KvCall, KvReply, Stop};
+use crate::runtime::Stop;
 use crate::store::{Also, Commit, StoreError, Then};
 use crate::telemetry::one_line;
 use crate::{clock, ids};
@@ -13,13 +13,6 @@ use pawl_engine::{
     Timestamp,
 };
 use std::sync::Arc;
-
-/// Keys in one answer of a listing.
-const KV_PAGE: usize = 1_000;
-
-/// Bytes of a key and of a value in a bucket.
-const KV_KEY_BYTES: usize = 1_024;
-const KV_VALUE_BYTES: usize = 1 << 20;
 
 /// A run, with what has to be written of it.
 pub(super) struct Session {
@@ -398,30 +391,6 @@ impl Session {
                 tracing::warn!(%run, %function, tries = self.replay.run().tries, again_in = ?(*until - clock::now()).to_std(), "function failed outside of its steps: {why}");
             }
             Phase::Queued | Phase::Running | Phase::Paused { .. } => {}
-        }
-    }
-}
-
-/// A function's use of its bucket.
-pub(super) async fn kv(run: &Carried, call: KvCall) -> Result<KvReply, String> {
-    let (store, bucket) = (&run.worker.store, run.function.as_str());
-    let sorry = |e: StoreError| format!("the key-value store: {e}");
-    match call {
-        KvCall::Get(key) => store.kv_get(bucket, &key).await.map(KvReply::Value).map_err(sorry),
-        KvCall::Set(key, _) if key.is_empty() || key.len() > KV_KEY_BYTES => {
-            Err(format!("a key has 1 to {KV_KEY_BYTES} bytes, not {}", key.len()))
-        }
-        KvCall::Set(_, Some(value)) if value.len() > KV_VALUE_BYTES => {
-            Err(format!("a value has at most {KV_VALUE_BYTES} bytes, not {}", value.len()))
-        }
-        KvCall::Set(key, value) => {
-            store.kv_set(bucket, &key, value).await.map(|()| KvReply::Done).map_err(sorry)
-        }
-        KvCall::Keys(after) => {
-            let mut keys = store.kv_keys(bucket, &after, KV_PAGE + 1).await.map_err(sorry)?;
-            let more = keys.len() > KV_PAGE;
-            keys.truncate(KV_PAGE);
-            Ok(KvReply::Keys(keys, more))
         }
     }
 }

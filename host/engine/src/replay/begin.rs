@@ -94,7 +94,8 @@ impl Replay {
     }
 }
 
-fn check(op: &Op) -> Result<(), String> {
+/// Whether a step may be about this: `Err` says what is wrong with it.
+pub fn check(op: &Op) -> Result<(), String> {
     match op {
         Op::Wait(wait) => {
             if wait.event.is_empty() || wait.event.chars().count() > limits::EVENT_NAME_CHARS {

@@ -1,0 +1,73 @@
+//! Who is not a server of ours gets nothing.
+
+use super::wire::{OLD_KEY, app, ask, body, sign, sign_at, signed};
+use pawl_tests::setup::SIGNING_KEY;
+use pawl_tests::{Answer, Host, clock};
+use reqwest::Method;
+
+const QUERY: &str = "?fnId=cap-two-steps&stepId=step";
+
+async fn call(host: &Host, body: &str, signature: Option<&str>) -> Answer {
+    let headers: Vec<_> = signature.map(|s| ("x-inngest-signature", s)).into_iter().collect();
+    ask(host, Method::POST, QUERY, body, &headers).await
+}
+
+#[tokio::test]
+async fn a_call_without_a_signature_that_holds_is_refused_and_executes_nothing() {
+    let host = app("http://127.0.0.1:9").start().await;
+    let body = body("cap/two", &[]).to_string();
+    let other = body.replace("e1", "e2");
+    let (now, good) = (clock::unix_seconds(), sign(SIGNING_KEY, &body));
+    let refusals = [
+        (None, "signature_missing"),
+        (Some(String::new()), "signature_missing"),
+        (Some(good.replace("&s=", "&x=")), "signature_missing"),
+        (Some(good[..good.len() - 1].to_owned()), "signature_missing"),
+        (Some(format!("{good}&s={}", "0".repeat(64))), "signature_missing"),
+        (Some(sign_at(SIGNING_KEY, &body, now - 400)), "signature_stale"),
+        (Some(sign_at(SIGNING_KEY, &body, now + 400)), "signature_stale"),
+        (Some(sign("some-other-key", &body)), "signature_mismatch"),
+        (Some(format!("t={now}&s={}", "0".repeat(64))), "signature_mismatch"),
+        // of another body, or of another time
+        (Some(sign(SIGNING_KEY, &other)), "signature_mismatch"),
+        (Some(good.replace(&format!("t={now}"), &format!("t={}", now - 1))), "signature_mismatch"),
+    ];
+    for (signature, code) in refusals {
+        if signature.as_ref().is_some_and(|s| *s == good) {
+            continue;
+        }
+        let answer = call(&host, &body, signature.as_deref()).await;
+        answer.expect_refusal(401, code);
+        let json = answer.json();
+        assert_eq!(json["message"], "Unauthorized");
+        assert!(json["error"].as_str().is_some_and(|e| e.contains("INNGEST_SIGNING_KEY")), "{json}");
+        assert_eq!(answer.header("x-inngest-signature"), "", "nothing is signed for strangers");
+        assert!(answer.header("x-inngest-sdk").starts_with("pawl:v"));
+    }
+    assert!(!host.log().contains("served run"), "nothing was executed");
+    assert!(!host.log().contains(OLD_KEY) && !host.log().contains(SIGNING_KEY));
+}
+
+#[tokio::test]
+async fn what_is_signed_and_no_call_is_refused_with_the_reason() {
+    let host = app("http://127.0.0.1:9").start().await;
+    for odd in ["", "{", "[]", "{\"ctx\":{\"run_id\":\"../x\"},\"event\":{\"name\":\"a\"}}"] {
+        signed(&host, Method::POST, QUERY, odd).await.expect_refusal(400, "invalid_call");
+    }
+    signed(&host, Method::POST, "", "{}").await.expect_refusal(400, "invalid_query");
+    let answer = ask(&host, Method::DELETE, "", "", &[]).await;
+    answer.expect_refusal(405, "method_not_allowed");
+    assert_eq!(answer.json()["message"], "Method not allowed");
+    let large = format!("\"{}\"", "x".repeat(6 << 20));
+    call(&host, &large, Some(&sign(SIGNING_KEY, &large))).await.expect_refusal(413, "too_large");
+}
+
+#[tokio::test]
+async fn a_probe_of_trust_wants_a_signed_body() {
+    let host = app("http://127.0.0.1:9").start().await;
+    let answer = signed(&host, Method::POST, "?probe=trust", "{}").await.expect(200);
+    assert_eq!(answer.body, "");
+    signed(&host, Method::POST, "?probe=trust", "").await.expect_refusal(401, "signature_missing");
+    signed(&host, Method::POST, "?probe=other", "{}").await.expect_refusal(400, "invalid_query");
+    ask(&host, Method::POST, "?probe=trust", "{}", &[]).await.expect_refusal(401, "signature_missing");
+}
