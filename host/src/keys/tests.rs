@@ -47,7 +47,9 @@ fn the_key_that_signs_is_first_and_one_that_waits_is_last() {
     let mut made = Vec::new();
     for (n, signs_since) in [(0, Some(at(0))), (1, None), (2, Some(at(9))), (3, None)] {
         let new = New::make(Kind::Signing, None, None, at(n));
-        put(data.path(), Key { signs_since, ..new.kept });
+        let mut kept = new.kept;
+        kept.signs_since = signs_since;
+        put(data.path(), kept);
         made.push(new.text.expose().to_owned());
     }
     assert_eq!(texts(&keys), [&made[2], &made[0], "env", "fallback", &made[1], &made[3]]);
