@@ -80,7 +80,10 @@ const LAYERS: &[(&str, &[&str])] = &[
             "worker",
         ],
     ),
-    ("cli", &["app", "catalog", "clock", "config", "http", "mask", "project", "runtime", "telemetry"]),
+    (
+        "cli",
+        &["app", "catalog", "clock", "config", "http", "keys", "mask", "project", "runtime", "telemetry"],
+    ),
     ("main", &["cli"]),
     ("lib", &[]),
 ];

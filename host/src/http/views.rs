@@ -61,7 +61,7 @@ pub(super) fn page<T, V: Serialize>(page: Page<T>, view: impl Fn(T) -> V) -> Res
 }
 
 /// RFC 3339 with milliseconds, in UTC. `null` for a time that no calendar has.
-pub(super) fn time(at: Timestamp) -> Option<String> {
+pub fn time(at: Timestamp) -> Option<String> {
     jiff::Timestamp::from_millisecond(at.as_millis()).ok().map(|t| format!("{t:.3}"))
 }
 
