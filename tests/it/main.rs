@@ -3,11 +3,13 @@
 mod access;
 mod alerts;
 mod cli;
+mod clients_inngest;
 mod crash;
 mod dashboard;
 mod events;
 mod flow;
 mod instant;
+mod keys;
 mod languages;
 mod leaving;
 mod observe;
