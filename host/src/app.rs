@@ -2,15 +2,17 @@
 //! start, and in which order they end.
 
 use crate::alert::Rules;
+use crate::apps::{Apps, Syncing};
 use crate::catalog::Catalog;
 use crate::catalog::watch::Watch;
-use crate::config::{Config, Otlp, StoreKind};
+use crate::config::{Config, Mode, Otlp, StoreKind};
 use crate::http::{Door, Http, Server, router};
 use crate::intake::{Functions, Intake};
 use crate::metrics::Metrics;
 use crate::operator::Operator;
 use crate::otlp::Exporter;
 use crate::pulse::Ear;
+use crate::remote;
 use crate::retention::Forgetting;
 use crate::runtime::Runtime;
 use crate::sampler;
@@ -19,7 +21,7 @@ use crate::store::Store;
 use crate::store::memory::Memory;
 use crate::store::sqlite::Sqlite;
 use crate::telemetry::Told;
-use crate::worker::{Sandbox, Worker};
+use crate::worker::{self, Worker};
 use anyhow::Context;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -54,10 +56,7 @@ pub async fn run(
     let server = Server::bind(config.addr).await.with_context(|| {
         format!("cannot listen on {}: is another pawl running there? (--addr takes another)", config.addr)
     })?;
-    let store: Arc<dyn Store> = match config.store {
-        StoreKind::Sqlite => Arc::new(Sqlite::open(&config.data)?),
-        StoreKind::Memory => Arc::new(Memory::default()),
-    };
+    let store = store_of(config.store, &config.data)?;
     let runtime = Arc::new(Runtime::new(config.limits, Some(&config.cache))?);
     let catalog = Catalog::open(store.clone(), runtime.clone(), config.grants).await?;
     let watching = look(Watch::new(catalog.clone(), config.functions), &catalog, end.clone()).await;
@@ -76,8 +75,14 @@ pub async fn run(
     };
     let (door, noting) = Door::open(store.clone());
     let alerts = Rules::new(config.alerts, store.clone(), functions, intake.clone());
+    // in development nothing is signed
+    let keys = Some(config.keys.clone()).filter(|_| config.mode == Mode::Serve);
+    let live = remote::Live::default();
+    let apps = Apps::new(config.mode, config.apps, config.keys.clone(), catalog.clone()).await;
     let http = Http {
+        live: live.clone(),
         alerts: alerts.clone(),
+        apps: apps.clone(),
         mode: config.mode,
         store: store.clone(),
         catalog: catalog.clone(),
@@ -92,9 +97,12 @@ pub async fn run(
         end: end.clone(),
     };
     let slots = runtime.slots();
-    let guests = Arc::new(Sandbox { runtime, catalog: catalog.clone() });
+    let client = remote::Client::new(keys, live).context("apps cannot be called")?;
+    let guests = Arc::new(worker::Functions { runtime, client, catalog: catalog.clone() });
     let clockwork = Clockwork::new(store.clone(), catalog.clone(), intake.clone());
-    let beside = beside(alerts, Forgetting::new(store.clone(), config.keep), store.clone(), end.clone());
+    let syncing = Syncing::new(apps, server.addr())?;
+    let forgetting = Forgetting::new(store.clone(), config.keep);
+    let beside = beside(alerts, forgetting, syncing, store.clone(), end.clone());
     let worker = Worker::new(store, guests, intake, wake, slots, config.retry_interval);
 
     let addr = server.addr();
@@ -136,19 +144,33 @@ fn listen(
     Ok(exporter)
 }
 
+fn store_of(kind: StoreKind, data: &Path) -> anyhow::Result<Arc<dyn Store>> {
+    Ok(match kind {
+        StoreKind::Sqlite => Arc::new(Sqlite::open(data)?),
+        StoreKind::Memory => Arc::new(Memory::default()),
+    })
+}
+
 fn functions_of(catalog: Arc<Catalog>) -> Functions {
     Arc::new(move || catalog.snapshot())
 }
 
 /// What goes on beside runs, each by itself: should one break, the others and the runs go on.
-async fn beside(alerts: Rules, forgetting: Forgetting, store: Arc<dyn Store>, end: CancellationToken) {
+async fn beside(
+    alerts: Rules,
+    forgetting: Forgetting,
+    syncing: Syncing,
+    store: Arc<dyn Store>,
+    end: CancellationToken,
+) {
     let mut all = tokio::task::JoinSet::new();
     all.spawn(alerts.run(end.clone()));
     all.spawn(forgetting.run(end.clone()));
+    all.spawn(syncing.run(end.clone()));
     all.spawn(sampler::run(store, end));
     while let Some(ended) = all.join_next().await {
         if let Err(e) = ended {
-            tracing::error!(error = %e, "alerts, retention or the watch over queues broke, and rests until a restart");
+            tracing::error!(error = %e, "alerts, retention, the asking of apps or the watch over queues broke, and rests until a restart");
         }
     }
 }

@@ -4,6 +4,7 @@
 //! out of [`Config::load`] is valid; what was odd but harmless is in its warnings.
 
 pub mod alerts;
+mod apps;
 mod file;
 mod grants;
 mod otlp;
@@ -13,6 +14,7 @@ use crate::keys::Keys;
 use crate::runtime::Limits;
 use crate::secret::Secret;
 use alerts::Alerts;
+pub use apps::App;
 use file::File;
 pub use grants::Grants;
 pub use otlp::Otlp;
@@ -50,6 +52,9 @@ pub struct Flags {
     /// Functions: a folder or .wasm files, watched [pawl.toml: functions] [default: ./functions]
     #[arg(long, value_name = "PATH,…", env = "PAWL_FUNCTIONS", value_delimiter = ',')]
     pub functions: Vec<PathBuf>,
+    /// An app written with Inngest's SDKs, by the URL of its `serve`; may be repeated [pawl.toml: [[app]]]
+    #[arg(long = "app", value_name = "URL", env = "PAWL_APPS", value_delimiter = ',')]
+    pub apps: Vec<String>,
     /// Store: `sqlite`, or `memory` for a trial that forgets [pawl.toml: store] [default: sqlite]
     #[arg(long, value_name = "STORE", env = "PAWL_STORE", hide_env_values = true)]
     pub store: Option<String>,
@@ -83,6 +88,8 @@ pub struct Config {
     pub cache: PathBuf,
     /// Where functions come from.
     pub functions: Vec<PathBuf>,
+    /// Apps that there may be beside those on a developer's own machine.
+    pub apps: Vec<App>,
     /// Which store.
     pub store: StoreKind,
     /// What to log.
@@ -161,6 +168,7 @@ impl Config {
         });
         let alerts = l.alerts(mode, addr, file.alerts, file.channels, file.alert);
         let keep = l.retention(file.retention);
+        let apps = l.apps(flags.apps, file.app);
         let default = Limits::default();
         let limits = Limits {
             slots: flags.slots.or(file.limits.slots).unwrap_or(default.slots).clamp(1, 10_000),
@@ -180,6 +188,7 @@ impl Config {
             cache: flags.cache.or(file.cache).unwrap_or_else(|| data.join("compiled")),
             data,
             functions,
+            apps,
             store,
             log: flags.log.or(file.log).unwrap_or_else(|| "info".into()),
             limits,

@@ -6,6 +6,7 @@
 
 pub mod alert;
 pub mod app;
+pub mod apps;
 pub mod catalog;
 pub mod cli;
 pub mod clock;
@@ -23,6 +24,7 @@ pub mod operator;
 pub mod otlp;
 pub mod project;
 pub mod pulse;
+pub mod remote;
 pub mod retention;
 pub mod runtime;
 pub mod sampler;

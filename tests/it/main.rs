@@ -2,6 +2,7 @@
 
 mod access;
 mod alerts;
+mod apps;
 mod cli;
 mod clients_inngest;
 mod crash;

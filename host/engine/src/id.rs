@@ -96,6 +96,16 @@ impl StepKey {
 }
 
 impl StepKey {
+    /// A key from its whole text, if its name can be a step's id.
+    pub fn whole(text: &str) -> Result<Self, BadStepId> {
+        let key = Self::parse(text);
+        match (key.name.is_empty(), key.name.len()) {
+            (true, _) => Err(BadStepId::Empty),
+            (_, long) if long > limits::STEP_ID_BYTES => Err(BadStepId::TooLong(long)),
+            _ => Ok(key),
+        }
+    }
+
     /// From its text, as it is shown.
     pub fn parse(text: &str) -> Self {
         match split_repeat(text) {

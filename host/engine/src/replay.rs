@@ -55,6 +55,8 @@ pub struct Cursor {
     has_siblings: bool,
     /// The only step that this instance is to execute.
     target: Option<StepKey>,
+    /// Calls name whole keys, and the guest itself sees to coming to the same steps again.
+    is_keyed: bool,
     /// Lines that the function has logged outside of steps.
     lines: u32,
     /// How many of those earlier passes have said.
@@ -80,6 +82,19 @@ impl Cursor {
     /// An instance that executes one step beside the function's own instance.
     pub fn for_step(step: StepKey) -> Self {
         Self { target: Some(step), ..Self::default() }
+    }
+
+    /// The same for a guest that names each step by its whole key (`a:1`), and is told what
+    /// was recorded before: it is not looked after whether it comes to all of that again.
+    pub fn keyed(mut self) -> Self {
+        self.is_keyed = true;
+        self.missing.clear();
+        self
+    }
+
+    /// The only step that this instance is to execute, beside the function's own.
+    pub fn target(&self) -> Option<&StepKey> {
+        self.target.as_ref()
     }
 
     /// Whether it is the function's own.
@@ -137,6 +152,13 @@ impl Replay {
     /// The function's own instance, at the function's start.
     pub fn cursor(&self) -> Cursor {
         Cursor { missing: self.run.reached.clone(), said: self.run.lines, ..Cursor::default() }
+    }
+
+    /// The run's steps: those that have settled, in that order, then the others.
+    pub fn known(&self) -> Vec<(StepKey, Step)> {
+        let settled = self.run.settled.iter().filter_map(|key| Some((key, self.run.steps.get(key)?)));
+        let others = self.run.steps.iter().filter(|(_, step)| !step.is_settled());
+        settled.chain(others).map(|(key, step)| (key.clone(), step.clone())).collect()
     }
 
     /// The run as it stands.
@@ -238,15 +260,20 @@ impl Replay {
         let mut taken: BTreeSet<(&str, u32)> = BTreeSet::new();
         let mut keys = Vec::with_capacity(calls.len());
         for call in calls {
-            let answered = cursor.answered.get(call.id.as_str());
-            let is_free = |n: &u32| {
-                !answered.is_some_and(|a| a.contains(n)) && !taken.contains(&(call.id.as_str(), *n))
+            let key = match cursor.is_keyed {
+                true => StepKey::whole(&call.id)?,
+                false => {
+                    let answered = cursor.answered.get(call.id.as_str());
+                    let is_free = |n: &u32| {
+                        !answered.is_some_and(|a| a.contains(n)) && !taken.contains(&(call.id.as_str(), *n))
+                    };
+                    let occurrence = (0..).find(is_free).unwrap_or(u32::MAX);
+                    if calls.len() > 1 {
+                        taken.insert((&call.id, occurrence));
+                    }
+                    StepKey::new(&call.id, occurrence)?
+                }
             };
-            let occurrence = (0..).find(is_free).unwrap_or(u32::MAX);
-            let key = StepKey::new(&call.id, occurrence)?;
-            if calls.len() > 1 {
-                taken.insert((&call.id, occurrence));
-            }
             self.check_kind(&key, &call.op)?;
             self.check_length(&key, &call.op)?;
             self.check_new(&key, &call.op)?;

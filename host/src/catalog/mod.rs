@@ -1,9 +1,11 @@
 //! The functions that there are: which deployment offers which, as a snapshot that
 //! is read without a lock and swapped as a whole.
 
+mod apps;
 pub mod watch;
 
 use crate::config::Grants;
+use crate::inngest::app::{self, BadRegistration, Registration};
 use crate::runtime::{Grant, LoadError, Plugin, Runtime, digest};
 use crate::store::{Deploy, Deployment, Source, Store, StoreError};
 use crate::{clock, store};
@@ -63,6 +65,9 @@ pub enum DeployError {
     /// The bytes are no plugin.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// An app describes its functions wrongly.
+    #[error(transparent)]
+    Registration(#[from] BadRegistration),
     /// Another source offers one of its functions.
     #[error("function `{0}` is offered by {1} already: rename one of them, or remove the other")]
     Taken(FunctionId, String),
@@ -76,6 +81,7 @@ impl DeployError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Load(e) => e.code(),
+            Self::Registration(_) => "invalid_registration",
             Self::Taken(..) => "function_repeated",
             Self::Store(_) => "store_unavailable",
         }
@@ -87,8 +93,10 @@ impl DeployError {
 pub struct Deployed {
     /// Its id.
     pub id: DeploymentId,
-    /// Its functions, at least one.
+    /// Its functions; a component has at least one.
     pub functions: Vec<FunctionId>,
+    /// Whether its source offered something else before.
+    pub is_new: bool,
 }
 
 /// The keeper of functions and of their plugins.
@@ -99,6 +107,8 @@ pub struct Catalog {
     snapshot: ArcSwap<Snapshot>,
     // short lookups only; loading happens outside of it
     plugins: Mutex<HashMap<DeploymentId, Arc<Plugin>>>,
+    /// Deployments that were looked at: those of apps, and those that are none.
+    apps: Mutex<HashMap<DeploymentId, Option<Arc<Registration>>>>,
     /// One deployment at a time: two must not both find an id free.
     deploying: Semaphore,
     /// Plugins that are being brought back: many runs may want the same one at once, and
@@ -123,6 +133,7 @@ impl Catalog {
             grants,
             snapshot: ArcSwap::default(),
             plugins: Mutex::default(),
+            apps: Mutex::default(),
             deploying: Semaphore::new(1),
             loading: Mutex::default(),
             is_told: AtomicBool::new(false),
@@ -184,18 +195,30 @@ impl Catalog {
         let (plugin, bytes) = blocking(move || runtime.load(&bytes).map(|p| (p, bytes))).await??;
         let _one = self.deploying.acquire().await;
         let source = source(&plugin);
-        let functions: Vec<_> = plugin.manifests.iter().map(|m| m.id.clone()).collect();
-        self.check_free(&functions, &source, gone)?;
-        let deployed = Deployed { id: plugin.id.clone(), functions };
         let deploy = Deploy {
             id: plugin.id.clone(),
             bytes,
             manifests: plugin.manifests.clone(),
-            source: source.clone(),
+            source,
             at: clock::now(),
         };
+        self.offer(deploy, gone, || self.keep(Arc::new(plugin))).await
+    }
+
+    /// Makes this what its source offers. For the one who deploys; `keep` is called once it is stored.
+    async fn offer(
+        &self,
+        deploy: Deploy,
+        gone: &[String],
+        keep: impl FnOnce(),
+    ) -> Result<Deployed, DeployError> {
+        let functions: Vec<_> = deploy.manifests.iter().map(|m| m.id.clone()).collect();
+        let source = deploy.source.clone();
+        self.check_free(&functions, &source, gone)?;
+        let is_new = !self.snapshot().sources.iter().any(|s| s.name == source && s.deployment == deploy.id);
+        let deployed = Deployed { id: deploy.id.clone(), functions, is_new };
         self.store.deploy(deploy).await?;
-        self.keep(Arc::new(plugin));
+        keep();
         self.forgive(&source);
         self.refresh().await?;
         let functions = deployed.functions.iter().map(FunctionId::as_str).collect::<Vec<_>>().join(", ");
@@ -244,6 +267,10 @@ impl Catalog {
 
     async fn bring_back(&self, id: &DeploymentId) -> Result<Arc<Plugin>, DeployError> {
         let bytes = self.store.artifact(id).await?;
+        if app::is_artifact(&bytes) {
+            let why = "these bytes are the registration of an app, which executes its functions itself";
+            return Err(LoadError::NoComponent(why.into()).into());
+        }
         let known = self.snapshot().deployments.iter().find(|d| d.id == *id).map(|d| d.manifests.clone());
         let runtime = self.runtime.clone();
         let load = move || match known {
@@ -263,11 +290,12 @@ impl Catalog {
 
     fn check_free(&self, functions: &[FunctionId], source: &str, gone: &[String]) -> Result<(), DeployError> {
         let snapshot = self.snapshot();
-        let is_file = |name: &str| name.starts_with("file:");
+        // an upload takes functions over
+        let stays = |name: &str| name.starts_with("file:") || name.starts_with("app:");
         let taken = functions.iter().find_map(|id| {
             let offer = snapshot.functions.get(id)?;
             let is_other = offer.source != source && !gone.contains(&offer.source);
-            let clashes = is_other && is_file(&offer.source) && is_file(source);
+            let clashes = is_other && stays(&offer.source) && stays(source);
             clashes.then(|| (id.clone(), offer.source.clone()))
         });
         taken.map_or(Ok(()), |(id, by)| Err(DeployError::Taken(id, by)))

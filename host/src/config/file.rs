@@ -1,6 +1,7 @@
 //! `pawl.toml`, as it is written.
 
 use super::alerts::{FileAlert, FileAlerts, FileChannel};
+use super::apps::FileApp;
 use super::retention::FileRetention;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +29,7 @@ pub(super) struct File {
     pub(super) alerts: FileAlerts,
     pub(super) channels: BTreeMap<String, FileChannel>,
     pub(super) alert: Vec<FileAlert>,
+    pub(super) app: Vec<FileApp>,
     pub(super) retention: FileRetention,
 }
 

@@ -3,9 +3,11 @@
 //! the status: `{"error":"…","code":"…","status":404}`.
 
 use super::auth::WrongKey;
+use crate::apps;
 use crate::catalog::DeployError;
 use crate::ingress::Rejected;
 use crate::operator::Refused;
+use crate::remote;
 use crate::store::StoreError;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -62,6 +64,16 @@ pub(super) enum ApiError {
     Run(Refused),
     #[error("{0}")]
     Deploy(DeployError),
+    #[error("{0}")]
+    App(apps::Refused),
+    #[error(
+        "this needs `Authorization: Bearer <hashed signing key>`, as Inngest's SDKs send it: check that INNGEST_SIGNING_KEY is the same beside the app and here"
+    )]
+    HashedKey,
+    #[error("{0}")]
+    NotLive(remote::NotLive),
+    #[error("runtime state is no longer available: there is no run with this id that is not over")]
+    NoState,
     #[error("the host cannot do this now: {0}")]
     Unavailable(String),
     #[error("what is stored cannot be read; the host's log says more")]
@@ -101,7 +113,7 @@ impl From<DeployError> for ApiError {
     fn from(e: DeployError) -> Self {
         match e {
             DeployError::Store(e) => e.into(),
-            e @ (DeployError::Load(_) | DeployError::Taken(..)) => Self::Deploy(e),
+            e => Self::Deploy(e),
         }
     }
 }
@@ -148,7 +160,16 @@ impl ApiError {
             Self::Run(Refused::Already(_)) => (S::CONFLICT, "nothing_to_do"),
             Self::Run(Refused::Invalid(_)) => (S::BAD_REQUEST, "invalid_body"),
             Self::Run(Refused::Ended | Refused::Store(_)) => (S::CONFLICT, "run_ended"),
-            Self::Deploy(e) => (S::UNPROCESSABLE_ENTITY, e.code()),
+            Self::Deploy(e) | Self::App(apps::Refused::Deploy(e)) => match e {
+                DeployError::Store(_) => (S::SERVICE_UNAVAILABLE, e.code()),
+                e => (S::UNPROCESSABLE_ENTITY, e.code()),
+            },
+            Self::App(apps::Refused::Invalid(_)) => (S::BAD_REQUEST, "invalid_registration"),
+            Self::App(apps::Refused::NotListed { .. }) => (S::FORBIDDEN, "app_not_listed"),
+            Self::App(apps::Refused::OtherKind { .. }) => (S::BAD_REQUEST, "other_server_kind"),
+            Self::HashedKey => (S::UNAUTHORIZED, "invalid_signing_key"),
+            Self::NotLive(_) => (S::CONFLICT, "not_under_way"),
+            Self::NoState => (S::GONE, "no_state"),
             Self::Unavailable(_) => (S::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Corrupt => (S::INTERNAL_SERVER_ERROR, "corrupt"),
         }

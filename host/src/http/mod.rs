@@ -5,6 +5,7 @@
 mod actions;
 mod alerts;
 mod api;
+mod apps;
 mod auth;
 mod body;
 mod door;
@@ -22,6 +23,7 @@ pub use server::Server;
 pub use views::{manifest as manifest_view, time};
 
 use crate::alert::Rules;
+use crate::apps::Apps;
 use crate::catalog::Catalog;
 use crate::config::Mode;
 use crate::dashboard::{self, Dashboard};
@@ -29,6 +31,7 @@ use crate::intake::Intake;
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::operator::Operator;
+use crate::remote::Live;
 use crate::secret::Secret;
 use crate::store::Store;
 use axum::Router;
@@ -46,6 +49,8 @@ pub struct Http {
     pub store: Arc<dyn Store>,
     /// What people are told of.
     pub alerts: Rules,
+    /// Apps of Inngest's SDKs.
+    pub apps: Apps,
     /// The functions.
     pub catalog: Arc<Catalog>,
     /// The way in.
@@ -64,6 +69,8 @@ pub struct Http {
     pub door: Door,
     /// When `/readyz` last said yes.
     pub last_ready: Arc<tokio::sync::Mutex<Option<std::time::Instant>>>,
+    /// Passes that are under way in apps.
+    pub live: Live,
     /// When connections that stay open are to end.
     pub end: CancellationToken,
 }
@@ -98,6 +105,7 @@ pub fn router(http: Http) -> Router {
         .route("/v1/alerts/test", post(alerts::test))
         .route("/v1/cancellations", post(actions::cancel_many))
         .route("/v1/replays", post(actions::replay_many))
+        .route("/v1/apps", get(apps::list))
         .route("/v1/functions", get(api::functions))
         .route("/v1/functions/{id}/pause", post(actions::pause_function))
         .route("/v1/functions/{id}/resume", post(actions::resume_function))
@@ -108,6 +116,13 @@ pub fn router(http: Http) -> Router {
     let operators = operators
         .method_not_allowed_fallback(async || ApiError::Method)
         .route_layer(axum::middleware::from_fn_with_state((http.clone(), dashboard), auth::operator));
+    let apps = Router::new()
+        .route("/fn/register", post(apps::register))
+        .route("/v0/runs/{id}/batch", get(apps::batch))
+        .route("/v0/runs/{id}/actions", get(apps::actions))
+        .route("/v1/checkpoint/{id}/async", post(apps::checkpoint))
+        .method_not_allowed_fallback(async || ApiError::Method)
+        .route_layer(axum::middleware::from_fn_with_state(http.clone(), apps::app));
     Router::new()
         .route("/api/stripe/webhook", post(webhooks::stripe))
         .route("/e/{key}", post(events::accept))
@@ -116,6 +131,7 @@ pub fn router(http: Http) -> Router {
         .route("/metrics", get(metrics::show))
         .method_not_allowed_fallback(async || ApiError::Method)
         .merge(operators)
+        .merge(apps)
         .fallback(async || ApiError::NoPath)
         .with_state(http)
         .merge(pages)

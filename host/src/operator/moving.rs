@@ -20,6 +20,8 @@ impl Operator {
         let work = async move {
             let row = this.store.run(&run).await?;
             let to = this.target(&row.function, to)?;
+            this.check_no_app(&row.deployment).await?;
+            this.check_no_app(&to).await?;
             let plugin = this.catalog.plugin(&to).await.map_err(|e| Refused::NoDeployment(e.to_string()))?;
             if row.index.status.is_final() {
                 return Err(Refused::Ended);
@@ -46,6 +48,18 @@ impl Operator {
             }
         };
         to_the_end(work).await?
+    }
+
+    /// An app has no bytes that a run could be replayed on, and needs no move.
+    async fn check_no_app(&self, deployment: &DeploymentId) -> Result<(), Refused> {
+        let app = self.catalog.app_of(deployment).await.map_err(|e| Refused::NoDeployment(e.to_string()))?;
+        app.map_or(Ok(()), |app| {
+            let why = format!(
+                "runs of app `{}` are not moved: each of their requests goes to the app as it is now",
+                app.app
+            );
+            Err(Refused::Invalid(why))
+        })
     }
 
     fn target(&self, function: &FunctionId, to: Option<DeploymentId>) -> Result<DeploymentId, Refused> {

@@ -26,7 +26,8 @@ pub use snapshot::{SnapshotError, snapshot};
 use async_trait::async_trait;
 pub use pawl_engine::Level;
 use pawl_engine::replay::StepCall;
-use pawl_engine::{Failure, Payload, Span, StepKey};
+use pawl_engine::run::Step;
+use pawl_engine::{Failure, Payload, Span, StepKey, Timestamp};
 
 /// What a guest may ask for in the course of a run.
 #[async_trait]
@@ -36,6 +37,33 @@ pub trait Steps: Send {
     async fn ask(&mut self, calls: &[StepCall]) -> Result<Reply, Stop>;
     /// The open attempt ended. `Some`: the failure that the function has to hear of.
     async fn finish(&mut self, result: Result<Payload, Failure>) -> Result<Option<Failure>, Stop>;
+    /// A step whose code was executed before it was asked for, as a function elsewhere does:
+    /// how it settles. Its try began at `started_at`.
+    async fn executed(
+        &mut self,
+        call: &StepCall,
+        started_at: Timestamp,
+        result: Result<Payload, Failure>,
+    ) -> Result<Result<Payload, Failure>, Stop> {
+        let _not_told = started_at;
+        match self.ask(std::slice::from_ref(call)).await? {
+            Reply::Recorded(_, recorded) => Ok(recorded),
+            Reply::Refused(failure) => Ok(Err(failure)),
+            Reply::Execute(..) => {
+                let kept = result.clone();
+                Ok(self.finish(result).await?.map_or(kept, Err))
+            }
+        }
+    }
+    /// What earlier passes have recorded: settled steps in the order in which they settled,
+    /// then the others. For guests that replay by themselves.
+    async fn known(&mut self) -> Vec<(StepKey, Step)> {
+        Vec::new()
+    }
+    /// The one step that this pass is to execute, beside the function's own.
+    fn target(&mut self) -> Option<StepKey> {
+        None
+    }
     /// A line for the run's log.
     fn log(&mut self, level: Level, message: &str, fields: &[(String, String)]);
     /// The function's own key-value bucket. An error is a sentence for the guest.

@@ -67,7 +67,7 @@ impl Crew {
     }
 
     async fn execute(self: Arc<Self>, attempt: Attempt, input: Input, slot: OwnedSemaphorePermit) {
-        let cursor = Shelf::new(Cursor::for_step(attempt.step.clone()));
+        let cursor = Shelf::new(self.run.way(Cursor::for_step(attempt.step.clone())));
         let steps = Box::new(Handle { crew: self.clone(), cursor: cursor.clone() });
         let ending = self.run.guest.pass(&input, steps).await;
         if self.run.is_limited {

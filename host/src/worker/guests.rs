@@ -1,7 +1,9 @@
 //! What a worker runs: functions by deployment. The sandbox has the real ones.
 
 use crate::catalog::{Catalog, DeployError};
-use crate::runtime::{Ending, Grant, Input, Plugin, Runtime, Steps, Stop};
+use crate::inngest::app::Registration;
+use crate::remote::{self, Client, Remote};
+use crate::runtime::{Ending, Grant, HostPattern, Input, Plugin, Runtime, Steps, Stop};
 use crate::store::StoreError;
 use async_trait::async_trait;
 use pawl_engine::replay::Fetch;
@@ -26,16 +28,22 @@ pub trait Guests: Send + Sync {
 pub trait Guest: Send + Sync {
     /// What it says of itself.
     fn manifest(&self) -> Option<&Manifest>;
+    /// Whether it names steps by their whole keys; see [`pawl_engine::replay::Cursor::keyed`].
+    fn is_keyed(&self) -> bool {
+        false
+    }
     /// One pass of a run, in an instance of its own.
     async fn pass(&self, input: &Input, steps: Box<dyn Steps>) -> Ending;
     /// Makes a request for it, as part of this trace.
     async fn fetch(&self, fetch: &Fetch, timeout: Span, trace: TraceParent) -> Result<Payload, Failure>;
 }
 
-/// The sandbox.
-pub struct Sandbox {
-    /// Where functions run.
+/// The functions of the catalog: in the sandbox, or at their app's.
+pub struct Functions {
+    /// Where components run.
     pub runtime: Arc<Runtime>,
+    /// Calls apps.
+    pub client: Client,
     /// What there is.
     pub catalog: Arc<Catalog>,
 }
@@ -48,25 +56,64 @@ struct Sandboxed {
 }
 
 #[async_trait]
-impl Guests for Sandbox {
+impl Guests for Functions {
     async fn guest(
         &self,
         deployment: &DeploymentId,
         function: &FunctionId,
     ) -> Result<Result<Arc<dyn Guest>, Failure>, Stop> {
         let unavailable = |why: String| Failure::new("DeploymentUnavailable", why);
-        let plugin = match self.catalog.plugin(deployment).await {
-            Ok(plugin) => plugin,
-            Err(DeployError::Store(e @ StoreError::Unavailable(_))) => {
-                return Err(Stop::Unrecorded(e.to_string()));
-            }
-            Err(e) => return Ok(Err(unavailable(e.to_string()))),
+        let failed = |e: DeployError| match e {
+            DeployError::Store(e @ StoreError::Unavailable(_)) => Err(Stop::Unrecorded(e.to_string())),
+            e => Ok(Err(unavailable(e.to_string()))),
         };
-        let Some(manifest) = plugin.manifests.iter().find(|m| m.id == *function).cloned() else {
-            return Ok(Err(unavailable(format!("its deployment has no function `{function}`"))));
-        };
+        let unknown = || unavailable(format!("its deployment has no function `{function}`"));
+        match self.catalog.app_of(deployment).await {
+            Ok(Some(app)) => Ok(self.there(&app, function).ok_or_else(unknown)),
+            Ok(None) => match self.catalog.plugin(deployment).await {
+                Ok(plugin) => Ok(self.here(plugin, function).ok_or_else(unknown)),
+                Err(e) => failed(e),
+            },
+            Err(e) => failed(e),
+        }
+    }
+}
+
+impl Functions {
+    fn here(&self, plugin: Arc<Plugin>, function: &FunctionId) -> Option<Arc<dyn Guest>> {
+        let manifest = plugin.manifests.iter().find(|m| m.id == *function)?.clone();
         let grant = self.catalog.grant(&manifest);
-        Ok(Ok(Arc::new(Sandboxed { runtime: self.runtime.clone(), plugin, manifest, grant })))
+        Some(Arc::new(Sandboxed { runtime: self.runtime.clone(), plugin, manifest, grant }))
+    }
+
+    /// A function by its id, or by its app's name and its id.
+    fn find(&self) -> remote::Find {
+        let catalog = self.catalog.clone();
+        Arc::new(move |wanted| {
+            let snapshot = catalog.snapshot();
+            if snapshot.functions.contains_key(&wanted) {
+                return wanted;
+            }
+            let is_it = |m: &&Manifest| {
+                let rest =
+                    wanted.as_str().strip_prefix(m.app.as_str()).and_then(|rest| rest.strip_prefix('-'));
+                rest == Some(m.id.as_str())
+            };
+            let found = snapshot.functions.values().map(|offer| &offer.manifest).find(is_it);
+            found.map_or(wanted.clone(), |m| m.id.clone())
+        })
+    }
+
+    fn there(&self, app: &Registration, function: &FunctionId) -> Option<Arc<dyn Guest>> {
+        let manifest = app.functions.iter().find(|m| m.id == *function)?.clone();
+        let remote = Remote {
+            client: self.client.clone(),
+            url: app.url_of(function),
+            function: function.clone(),
+            max_attempts: manifest.retries + 1,
+            find: self.find(),
+        };
+        Some(Arc::new(Elsewhere { runtime: self.runtime.clone(), remote, manifest }))
     }
 }
 
@@ -82,6 +129,36 @@ impl Guest for Sandboxed {
 
     async fn fetch(&self, fetch: &Fetch, timeout: Span, trace: TraceParent) -> Result<Payload, Failure> {
         self.runtime.fetch(&self.grant, fetch, timeout, trace).await
+    }
+}
+
+/// A function of an app.
+struct Elsewhere {
+    runtime: Arc<Runtime>,
+    remote: Remote,
+    manifest: Manifest,
+}
+
+#[async_trait]
+impl Guest for Elsewhere {
+    fn manifest(&self) -> Option<&Manifest> {
+        Some(&self.manifest)
+    }
+
+    fn is_keyed(&self) -> bool {
+        true
+    }
+
+    async fn pass(&self, input: &Input, steps: Box<dyn Steps>) -> Ending {
+        remote::pass(&self.remote, input, steps).await
+    }
+
+    async fn fetch(&self, fetch: &Fetch, timeout: Span, trace: TraceParent) -> Result<Payload, Failure> {
+        // its operator named the app, which may send anywhere by itself: there is nothing to
+        // grant, and no secret of the host's to put in
+        let grant =
+            Grant { hosts: HostPattern::of_url(&fetch.url).into_iter().collect(), ..Grant::default() };
+        self.runtime.fetch(&grant, fetch, timeout, trace).await
     }
 }
 

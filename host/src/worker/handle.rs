@@ -10,7 +10,8 @@ use super::session::{Said, Session, kv};
 use crate::runtime::{KvCall, KvReply, Level, Open, Reply, Steps, Stop};
 use async_trait::async_trait;
 use pawl_engine::replay::{Attempt, Cursor, Op, StepCall};
-use pawl_engine::{Failure, Kind, Payload, Timestamp};
+use pawl_engine::run::Step;
+use pawl_engine::{Failure, Kind, Payload, StepKey, Timestamp};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// An instance's side of its run.
@@ -189,6 +190,30 @@ impl Steps for Handle {
         self.cursor.put(cursor);
         // an instance beside the function's own has done its part
         if is_main { told } else { told.and(Err(Stop::Parked)) }
+    }
+
+    async fn executed(
+        &mut self,
+        call: &StepCall,
+        started_at: Timestamp,
+        result: Result<Payload, Failure>,
+    ) -> Result<Result<Payload, Failure>, Stop> {
+        let mut session = self.crew.session.lock().await;
+        let mut cursor = self.cursor.take();
+        let settled = session.executed(&mut cursor, call, started_at, result).await;
+        self.cursor.put(cursor);
+        settled
+    }
+
+    async fn known(&mut self) -> Vec<(StepKey, Step)> {
+        self.crew.session.lock().await.replay.known()
+    }
+
+    fn target(&mut self) -> Option<StepKey> {
+        let cursor = self.cursor.take();
+        let target = cursor.target().cloned();
+        self.cursor.put(cursor);
+        target
     }
 
     fn log(&mut self, level: Level, message: &str, fields: &[(String, String)]) {

@@ -51,6 +51,11 @@ impl Carried {
         }
     }
 
+    /// An instance's way through its guest.
+    pub(super) fn way(&self, cursor: Cursor) -> Cursor {
+        if self.guest.is_keyed() { cursor.keyed() } else { cursor }
+    }
+
     /// In which trace it is, and what its spans are called.
     pub(super) fn trace(&self) -> RunTrace {
         RunTrace::of(&self.claim.run, self.events[0].trace)
@@ -266,7 +271,7 @@ async fn once(crew: &Arc<Crew>) -> Result<(), Stop> {
         let session = crew.session.lock().await;
         (crew.run.input(session.replay.run()), session.replay.cursor())
     };
-    let cursor = Shelf::new(cursor);
+    let cursor = Shelf::new(crew.run.way(cursor));
     let steps = Box::new(Handle { crew: crew.clone(), cursor: cursor.clone() });
     let ending = crew.run.guest.pass(&input, steps).await;
     let mut session = crew.session.lock().await;

@@ -319,6 +319,30 @@ impl Session {
         done
     }
 
+    /// A step that was executed before it was asked for: how it settles.
+    pub(super) async fn executed(
+        &mut self,
+        cursor: &mut Cursor,
+        call: &StepCall,
+        started_at: Timestamp,
+        result: Result<Payload, Failure>,
+    ) -> Result<Result<Payload, Failure>, Stop> {
+        let attempt = match self.ask(cursor, std::slice::from_ref(call)).await? {
+            Said::Recorded(_, recorded) => return Ok(recorded),
+            Said::Refused(failure) => return Ok(Err(failure)),
+            Said::Work(mut work) => work.remove(0).1,
+            // its next try was not to begin yet
+            Said::Wait(until) => {
+                self.park(cursor, until).await?;
+                return Err(Stop::Parked);
+            }
+        };
+        let kept = result.clone();
+        self.main_executes |= cursor.is_main();
+        self.replay.execute(cursor, Attempt { started_at, ..attempt }, false);
+        Ok(self.finish_own(cursor, result).await?.map_or(kept, Err))
+    }
+
     /// The function ended: the run is over, or parked for another try.
     pub(super) async fn end(
         &mut self,

@@ -1,0 +1,187 @@
+//! Runs of apps: every step tool of the SDKs, retries, and functions that call each other
+//! across the kinds.
+
+use super::{Sdk, for_each_sdk, pair};
+use pawl_tests::upstream::Upstream;
+use pawl_tests::{Host, Setup};
+use serde_json::{Value, json};
+
+fn setup() -> Setup {
+    Setup::dev().guests(&["flow"]).env("PAWL_RETRY_INTERVAL", "50ms")
+}
+
+/// The end of the run that such an event starts.
+async fn ended(host: &Host, function: &str, data: Value, status: &str) -> Value {
+    let event = host.send(&format!("shop/{function}"), data).await;
+    host.wait_for(&event, &format!("shop-{function}"), status).await
+}
+
+async fn output(host: &Host, function: &str, data: Value) -> Value {
+    ended(host, function, data, "Completed").await["output"].clone()
+}
+
+/// The run's steps: id, operation, status.
+fn steps(run: &Value) -> Vec<(String, String, String)> {
+    let text = |step: &Value, name: &str| step[name].as_str().unwrap_or_default().to_owned();
+    let steps = run["steps"].as_array().expect("steps");
+    steps.iter().map(|s| (text(s, "id"), text(s, "op"), text(s, "status"))).collect()
+}
+
+fn step(run: &Value, id: &str) -> Value {
+    run["steps"]
+        .as_array()
+        .expect("steps")
+        .iter()
+        .find(|s| s["id"] == id)
+        .unwrap_or_else(|| panic!("{id}: {run}"))
+        .clone()
+}
+
+for_each_sdk! {
+    steps_run_once_in_their_order_and_the_function_gives_its_output(host, sdk) {
+        let event = json!({"name": "shop/plain", "data": {"word": "hi"}, "user": {"id": "u1"}});
+        let event = host.send_event(&event).await;
+        let run = host.wait_for(&event, "shop-plain", "Completed").await;
+        let expected = json!({
+            "b": {"from": "hi-a1", "n": 1.5, "none": null}, "user": {"id": "u1"}, "attempt": 0, "calls": 1,
+        });
+        assert_eq!(run["output"], expected, "{sdk:?}");
+        let two = |id: &str| (id.to_owned(), "run".to_owned(), "Completed".to_owned());
+        assert_eq!(steps(&run), [two("a"), two("b")]);
+    }
+
+    ids_that_repeat_in_a_loop_are_steps_of_their_own(host, sdk) {
+        let run = ended(&host, "loop", json!({}), "Completed").await;
+        assert_eq!(run["output"], json!([0, 10, 20]), "{sdk:?}");
+        let ids: Vec<_> = steps(&run).into_iter().map(|(id, ..)| id).collect();
+        assert_eq!(ids, ["again", "again:1", "again:2"]);
+    }
+
+    a_sleep_parks_the_run_and_wakes_it(host, sdk) {
+        let event = host.send("shop/nap", json!({})).await;
+        host.wait_for(&event, "shop-nap", "Sleeping").await;
+        let run = host.wait_for(&event, "shop-nap", "Completed").await;
+        assert_eq!(run["output"], "rested", "{sdk:?}");
+        assert_eq!(step(&run, "short")["op"], "sleep");
+    }
+
+    a_wait_gets_the_event_that_fits_and_nothing_when_its_time_is_over(host, sdk) {
+        let event = host.send("shop/wait", json!({"order": 7})).await;
+        host.wait_for(&event, "shop-wait", "Sleeping").await;
+        host.send("shop/paid", json!({"order": 8})).await;
+        host.send("shop/paid", json!({"order": 7, "by": "card"})).await;
+        let run = host.wait_for(&event, "shop-wait", "Completed").await;
+        let expected = json!({"name": "shop/paid", "data": {"order": 7, "by": "card"}, "none": null});
+        assert_eq!(run["output"], expected, "{sdk:?}");
+    }
+
+    a_failed_step_alone_is_tried_again(host, sdk) {
+        let run = ended(&host, "flaky", json!({}), "Completed").await;
+        assert_eq!(run["output"], json!({"first": "kept", "n": 3}), "{sdk:?}");
+        let attempts = step(&run, "flaky")["attempts"].as_array().expect("attempts").len();
+        assert_eq!(attempts, 3);
+        assert_eq!(step(&run, "first")["attempts"].as_array().expect("attempts").len(), 1);
+    }
+
+    retry_after_keeps_the_next_try_away_for_so_long(host, sdk) {
+        let event = host.send("shop/later", json!({})).await;
+        host.wait_for(&event, "shop-later", "Sleeping").await;
+        let run = host.wait_for(&event, "shop-later", "Completed").await;
+        let attempts = step(&run, "later")["attempts"].clone();
+        let time = |n: usize, name: &str| {
+            attempts[n][name].as_str().expect("a time").parse::<jiff::Timestamp>().expect("a time")
+        };
+        let away = time(1, "started_at").duration_since(time(0, "ended_at")).as_millis();
+        assert!(away >= 1_000, "{sdk:?}: {away} ms, {attempts}");
+    }
+
+    a_function_that_fails_outside_of_its_steps_is_tried_again_and_keeps_them(host, sdk) {
+        let run = ended(&host, "outside", json!({}), "Completed").await;
+        assert_eq!(run["output"], json!({"kept": 1, "attempt": 2}), "{sdk:?}");
+    }
+
+    an_error_that_no_try_would_cure_ends_the_run_and_tells_its_handler(host, sdk) {
+        let run = ended(&host, "fatal", json!({}), "Failed").await;
+        assert_eq!(step(&run, "boom")["attempts"].as_array().expect("attempts").len(), 1, "{sdk:?}");
+        assert_eq!(run["error"]["message"], "never again");
+        let handled = pawl_tests::clock::until("the handler's run", pawl_tests::clock::PATIENCE, async || {
+            let runs = host.all("/v1/runs?function_id=shop-fatal-failure").await;
+            runs.into_iter().find(|r| r["status"] == "Completed").ok_or_else(|| "none yet".into())
+        })
+        .await;
+        let handled = host.run(handled["run_id"].as_str().expect("an id")).await;
+        assert_eq!(step(&handled, "tell")["output"], "shop-fatal: never again");
+    }
+
+    a_failed_step_may_be_caught(host, sdk) {
+        assert_eq!(output(&host, "caught", json!({})).await, "mended: caught me", "{sdk:?}");
+    }
+
+    functions_of_apps_and_of_the_sandbox_call_each_other(host, sdk) {
+        let functions = host.read("/v1/functions").await;
+        let only = functions.as_array().expect("functions").iter().find(|f| f["id"] == "only-invoked").expect("it");
+        let app = only["app"].clone();
+        let data = json!({"wasm": "only-invoked", "app": app, "input": {"a": 1}});
+        let run = output(&host, "caller", data).await;
+        assert_eq!(run["twice"], 42, "{sdk:?}");
+        assert_eq!(run["sandboxed"]["data"], json!({"a": 1}), "{run}");
+        // and the other way round
+        let event = host.send("test/asker", json!({"function": "shop-callee", "data": {"n": 4}})).await;
+        assert_eq!(host.wait_for(&event, "asker", "Completed").await["output"], 8);
+    }
+
+    events_that_a_step_sends_are_stored(host, sdk) {
+        let ids = output(&host, "send", json!({})).await;
+        let ids = ids.as_array().expect("ids").clone();
+        assert_eq!(ids.len(), 2, "{sdk:?}");
+        let second = host.read(&format!("/v1/events/{}", ids[1].as_str().expect("an id"))).await;
+        assert_eq!((&second["name"], &second["data"]), (&json!("shop/told"), &json!({"n": 2})));
+    }
+
+    steps_that_are_too_large_for_a_call_are_fetched(host, sdk) {
+        assert_eq!(output(&host, "large", json!({})).await, json!([2_000_000, 2_000_000, 2_000_000]), "{sdk:?}");
+    }
+
+    parallel_steps_settle_in_any_order_and_come_to_one_result(host, sdk) {
+        let run = ended(&host, "parallel", json!({}), "Completed").await;
+        let expected = if sdk == Sdk::Python { json!([[1, 2], "after"]) } else { json!([[1, 2, "slept", 3], "after"]) };
+        assert_eq!(run["output"], expected);
+    }
+
+    a_killed_host_goes_on_after_the_last_recorded_step(host, sdk) {
+        let mut host = host;
+        let event = host.send("shop/nap", json!({})).await;
+        host.wait_for(&event, "shop-nap", "Sleeping").await;
+        host.kill();
+        host.restart().await;
+        let run = host.wait_for(&event, "shop-nap", "Completed").await;
+        assert_eq!(run["output"], "rested", "{sdk:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_race_has_its_winner() {
+    for sdk in [Sdk::Js4, Sdk::Js3] {
+        let Some((host, _app)) = pair(sdk, setup()).await else { return };
+        assert_eq!(output(&host, "race", json!({})).await, "quick", "{sdk:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_fetch_is_made_by_the_host() {
+    let upstream = Upstream::start().await;
+    let Some((host, _app)) = pair(Sdk::Js4, setup()).await else { return };
+    let run = ended(&host, "fetch", json!({"url": upstream.url("/echo")}), "Completed").await;
+    assert_eq!(run["output"]["status"], 200, "{run}");
+    assert!(run["steps"].as_array().expect("steps").iter().any(|s| s["op"] == "fetch"), "{run}");
+}
+
+#[tokio::test]
+async fn limits_and_cancelling_events_of_an_app_hold() {
+    let Some((host, _app)) = pair(Sdk::Js4, setup()).await else { return };
+    let event = host.send("shop/limited", json!({"user": "u1", "rest": "1h"})).await;
+    host.wait_for(&event, "shop-limited", "Sleeping").await;
+    host.send("shop/stop", json!({"user": "u2"})).await;
+    host.send("shop/stop", json!({"user": "u1"})).await;
+    host.wait_for(&event, "shop-limited", "Cancelled").await;
+}
