@@ -314,3 +314,31 @@ async fn a_seed_of_another_clock_is_known_and_what_is_no_seed_is_ignored() {
     let newest = host.all("/v1/events").await;
     assert_eq!(newest.last().expect("five")["internal_id"], first[0]);
 }
+
+/// Its shapes and its words, as Inngest's REST API has them.
+#[tokio::test]
+async fn what_reads_and_cancels_as_at_inngest_is_understood() {
+    let host = Setup::serve().guests(&["flow"]).start().await;
+    let event = host.send("test/cancelled-by", json!({ "id": 1, "ms": 3_600_000 })).await;
+    host.wait_for(&event, "cancelled-by", "Sleeping").await;
+    for path in ["/v1/events", &format!("/v1/events/{event}"), &format!("/v1/events/{event}/runs")] {
+        let metadata = host.get(path).await.expect(200).json()["metadata"].clone();
+        assert!(metadata["fetched_at"].is_string(), "{path}: {metadata}");
+        assert_eq!(metadata["fetched_at"], metadata["cached_until"], "{path}");
+    }
+    let since = |time: &str| format!("/v1/events?limit=5&received_after={time}");
+    assert_eq!(host.all(&since("2001-01-31T12:00:00Z")).await.len(), 1);
+    assert_eq!(host.all("/v1/events?received_before=2001-01-31T12:00:00Z").await.len(), 0);
+
+    // an app's function is named beside its app
+    let cancel = async |app: &str| {
+        let wish = json!({
+            "app_id": app, "function_id": "by", "started_after": "2001-01-31T12:00:00Z",
+            "started_before": "2099-01-31T12:00:00Z", "if": "event.data.id == 1",
+        });
+        host.post("/v1/cancellations", wish.to_string()).await.expect(200).data()["cancelled"].clone()
+    };
+    assert_eq!(cancel("other").await, 0);
+    assert_eq!(cancel("cancelled").await, 1);
+    host.wait_for(&event, "cancelled-by", "Cancelled").await;
+}
