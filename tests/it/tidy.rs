@@ -26,7 +26,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("config", &["keys", "runtime", "secret"]),
     ("telemetry", &["config", "pulse"]),
     ("catalog", &["clock", "config", "inngest", "runtime", "store"]),
-    ("apps", &["catalog", "clock", "config", "inngest", "secret"]),
+    ("apps", &["catalog", "clock", "config", "inngest", "keys", "secret"]),
     ("intake", &["catalog", "clock", "ids", "store"]),
     ("operator", &["catalog", "clock", "ids", "intake", "runtime", "store"]),
     ("schedule", &["catalog", "clock", "intake", "store"]),
