@@ -93,13 +93,40 @@ impl Intake {
         let this = self.clone();
         to_the_end(async move {
             let now = clock::now();
-            let accepts =
-                events.into_iter().map(|e| this.plan(e.accept(ids::event(now), now), now)).collect();
-            let accepted = this.store.accept(accepts).await?;
-            this.wake.notify_one();
-            Ok(accepted)
+            this.accept_as(events.into_iter().map(|e| (ids::event(now), e)), now).await
         })
         .await?
+    }
+
+    /// The same with ids that their sender wishes. One that another event has already is not
+    /// given again: all of them get ids of ours, then.
+    pub async fn accept_with(
+        &self,
+        events: Vec<NewEvent>,
+        wished: Vec<EventId>,
+    ) -> Result<Vec<Accepted>, StoreError> {
+        let this = self.clone();
+        to_the_end(async move {
+            let now = clock::now();
+            match this.accept_as(wished.into_iter().zip(events.iter().cloned()), now).await {
+                Err(StoreError::Conflict) => {
+                    this.accept_as(events.into_iter().map(|e| (ids::event(now), e)), now).await
+                }
+                done => done,
+            }
+        })
+        .await?
+    }
+
+    async fn accept_as(
+        &self,
+        events: impl Iterator<Item = (EventId, NewEvent)>,
+        now: Timestamp,
+    ) -> Result<Vec<Accepted>, StoreError> {
+        let accepts = events.map(|(id, e)| self.plan(e.accept(id, now), now)).collect();
+        let accepted = self.store.accept(accepts).await?;
+        self.wake.notify_one();
+        Ok(accepted)
     }
 
     /// The event with the runs that it starts, on the newest deployment of each function.

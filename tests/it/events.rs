@@ -265,3 +265,80 @@ async fn lists_are_newest_first_in_pages_and_by_name() {
     host.get("/v1/events/nothing").await.expect_refusal(404, "not_found");
     host.get("/v1/events/nothing/runs").await.expect_refusal(404, "not_found");
 }
+
+/// A seed of this moment, as clients make it: of the next whole second.
+fn seed() -> String {
+    format!("{},f50PQaYyQB+M6w==", (pawl_tests::clock::unix_seconds() + 1) * 1_000)
+}
+
+async fn post_with_seed(host: &Host, seed: &str, body: &Value) -> Answer {
+    let request = host.request(Method::POST, &format!("/e/{EVENT_KEY}"));
+    // clients say various things of their JSON
+    let request = request.header("content-type", "text/plain").header("x-inngest-event-id-seed", seed);
+    host.ask(request.body(body.to_string())).await
+}
+
+#[tokio::test]
+async fn the_same_seed_gives_the_same_ids_and_stores_nothing_again() {
+    let host = Setup::serve().start().await;
+    let seed = seed();
+    let body = json!([{ "name": "a/b" }, { "name": "a/b", "id": "own" }]);
+    let first = ids(&post_with_seed(&host, &seed, &body).await);
+    // the bytes of the seed, with 1 and 2 added: the end of what Inngest's server makes of it
+    assert!(first[0].ends_with("FYEGYGD66901Z37C") && first[1].ends_with("FYEGYGD66901Z37D"), "{first:?}");
+    assert_eq!(ids(&post_with_seed(&host, &seed, &body).await), first);
+    assert_eq!(stored(&host).await, 2);
+    for id in &first {
+        assert_eq!(host.read(&format!("/v1/events/{id}")).await["internal_id"], **id);
+    }
+    // another body under the same seed: who has an id of its own is another event
+    let other = json!([{ "name": "a/b" }, { "name": "a/b", "id": "other" }]);
+    let others = ids(&post_with_seed(&host, &seed, &other).await);
+    assert!(others[0] == first[0] && others[1] != first[1], "{first:?} {others:?}");
+    assert_eq!(stored(&host).await, 3);
+}
+
+#[tokio::test]
+async fn a_seed_of_another_clock_is_known_and_what_is_no_seed_is_ignored() {
+    let host = Setup::serve().start().await;
+    let body = json!({ "name": "a/b" });
+    let seed = "1000000000000,f50PQaYyQB+M6w==";
+    let first = ids(&post_with_seed(&host, seed, &body).await);
+    assert_eq!(ids(&post_with_seed(&host, seed, &body).await), first);
+    assert_eq!(stored(&host).await, 1);
+    for odd in ["", "1,2", "now,f50PQaYyQB+M6w==", "1000000000000"] {
+        ids(&post_with_seed(&host, odd, &body).await);
+    }
+    assert_eq!(stored(&host).await, 5);
+    // they are listed as they came in, whatever their seed's time is
+    let newest = host.all("/v1/events").await;
+    assert_eq!(newest.last().expect("five")["internal_id"], first[0]);
+}
+
+/// Its shapes and its words, as Inngest's REST API has them.
+#[tokio::test]
+async fn what_reads_and_cancels_as_at_inngest_is_understood() {
+    let host = Setup::serve().guests(&["flow"]).start().await;
+    let event = host.send("test/cancelled-by", json!({ "id": 1, "ms": 3_600_000 })).await;
+    host.wait_for(&event, "cancelled-by", "Sleeping").await;
+    for path in ["/v1/events", &format!("/v1/events/{event}"), &format!("/v1/events/{event}/runs")] {
+        let metadata = host.get(path).await.expect(200).json()["metadata"].clone();
+        assert!(metadata["fetched_at"].is_string(), "{path}: {metadata}");
+        assert_eq!(metadata["fetched_at"], metadata["cached_until"], "{path}");
+    }
+    let since = |time: &str| format!("/v1/events?received_after={time}");
+    assert_eq!(host.all(&since("2001-01-31T12:00:00Z")).await.len(), 1);
+    assert_eq!(host.all("/v1/events?received_before=2001-01-31T12:00:00Z").await.len(), 0);
+
+    // an app's function is named beside its app
+    let cancel = async |app: &str| {
+        let wish = json!({
+            "app_id": app, "function_id": "by", "started_after": "2001-01-31T12:00:00Z",
+            "started_before": "2099-01-31T12:00:00Z", "if": "event.data.id == 1",
+        });
+        host.post("/v1/cancellations", wish.to_string()).await.expect(200).data()["cancelled"].clone()
+    };
+    assert_eq!(cancel("other").await, 0);
+    assert_eq!(cancel("cancelled").await, 1);
+    host.wait_for(&event, "cancelled-by", "Cancelled").await;
+}

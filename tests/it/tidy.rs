@@ -120,7 +120,10 @@ const LAYERS: &[(&str, &[&str])] = &[
             "worker",
         ],
     ),
-    ("cli", &["app", "catalog", "clock", "config", "http", "mask", "project", "runtime", "telemetry"]),
+    (
+        "cli",
+        &["app", "catalog", "clock", "config", "http", "keys", "mask", "project", "runtime", "telemetry"],
+    ),
     ("main", &["cli"]),
     ("lib", &[]),
 ];

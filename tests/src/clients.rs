@@ -35,7 +35,18 @@ static INNGEST_PYTHON: OnceCell<Installed> = OnceCell::const_new();
 /// Runs a script with JSON on its standard input; the JSON that it prints. `None`: its
 /// language is not on this machine, which was said.
 pub async fn run(language: Language, script: &str, input: &serde_json::Value) -> Option<serde_json::Value> {
+    run_with(language, script, input, &[]).await
+}
+
+/// The same with this in its environment.
+pub async fn run_with(
+    language: Language,
+    script: &str,
+    input: &serde_json::Value,
+    env: &[(&str, &str)],
+) -> Option<serde_json::Value> {
     let mut command = command_of(language, script).await?;
+    command.envs(env.iter().copied());
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
     let mut stdin = child.stdin.take().expect("piped");

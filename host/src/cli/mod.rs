@@ -8,6 +8,7 @@ mod doctor;
 mod events;
 mod functions;
 mod host;
+mod keys;
 mod new;
 mod print;
 mod remote;
@@ -64,7 +65,7 @@ enum Command {
     /// Build and serve on this machine: no keys, loopback only, the test endpoint on
     #[command(after_help = format!("{ENVIRONMENT}\n\nExamples:\n  pawl dev                                  the project of this folder, built anew when a file changes\n  pawl dev --project ship-orders --project refunds\n  STRIPE_WEBHOOK_SECRET=whsec_… pawl dev --functions target/functions"))]
     Dev(host::DevArgs),
-    /// Serve in production; needs INNGEST_EVENT_KEY and INNGEST_SIGNING_KEY
+    /// Serve in production; needs an event key and a signing key, of the environment or of `pawl keys`
     #[command(
         after_help = format!("{ENVIRONMENT}\n\nExample:\n  INNGEST_EVENT_KEY=… INNGEST_SIGNING_KEY=… pawl serve --addr 0.0.0.0:3000")
     )]
@@ -97,6 +98,9 @@ enum Command {
         after_help = "Examples:\n  pawl alerts\n  pawl alerts history --limit 50\n  pawl alerts test ops        sends the channel `ops` something at once"
     )]
     Alerts(alerts::Args),
+    /// Make, list, rotate and end the keys of a data folder; a running host takes them up at once
+    #[command(subcommand)]
+    Keys(keys::Verb),
     /// Make a plugin of an interpreter and a program
     #[command(hide = true)]
     Snapshot(snapshot::Args),
@@ -140,6 +144,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Functions(args) => functions::run(args).await?,
         Command::Events(args) => events::list(args).await?,
         Command::Alerts(args) => return alerts::run(args).await,
+        Command::Keys(verb) => keys::run(verb)?,
         Command::Snapshot(args) => snapshot::run(&args)?,
         Command::Doctor(args) => return doctor::run(args).await,
     }

@@ -98,7 +98,7 @@ async fn row(store: &dyn Store, event: Event) -> Result<Row, PageError> {
 /// By which way an event came in, in words.
 pub(super) fn source(event: &Event) -> &str {
     match event.sender.as_ref().map(|s| s.source) {
-        Some("api") => "Event API",
+        Some("api" | "seed") => "Event API",
         Some("stripe") => "Stripe",
         Some("cron") => "Schedule",
         Some("pawl") => "This host",

@@ -70,7 +70,7 @@ pub(super) async fn log_in(
 async fn refused(dashboard: &Dashboard, to: &str, now: Timestamp) -> Result<Response, PageError> {
     let Err(wait) = dashboard.memory.failed(now) else {
         dashboard.record("somebody", "login_refused", "", "not one of the signing keys".into()).await?;
-        let why = "This is not the signing key: it is what INNGEST_SIGNING_KEY is set to on the host.";
+        let why = "This is not the signing key: it is what INNGEST_SIGNING_KEY is set to on the host, or one of `pawl keys`.";
         let page = login_page(to, Some(why.into()))?;
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     };

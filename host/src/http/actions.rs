@@ -4,6 +4,7 @@ use super::error::ApiError;
 use super::id::Id;
 use super::views::{self, RunView, data};
 use super::{Http, body};
+use crate::catalog::Snapshot;
 use crate::catalog::watch::COMPONENT_BYTES;
 use crate::operator::{Done, Refused, Which};
 use crate::store::StoreError;
@@ -122,13 +123,15 @@ struct Many {
     #[serde(rename = "if")]
     filter: Option<String>,
     status: Option<String>,
-    /// Inngest's; there is one app here.
-    #[serde(rename = "app_id")]
-    _app: Option<String>,
+    /// Inngest's: the app, whose id may stand before the function's.
+    app_id: Option<String>,
+    /// Inngest's, in what it answers.
+    #[serde(rename = "kind")]
+    _kind: Option<String>,
 }
 
 impl Many {
-    fn which(self, statuses: &[Status]) -> Result<Which, ApiError> {
+    fn which(self, functions: &Snapshot, statuses: &[Status]) -> Result<Which, ApiError> {
         let invalid = |why: String| ApiError::InvalidBody(why);
         let time = |name: &str, text: Option<String>| {
             let parsed = text.map(|text| text.parse::<jiff::Timestamp>().map_err(|e| (text, e)));
@@ -137,6 +140,7 @@ impl Many {
         let at = |t: jiff::Timestamp| Timestamp::from_millis(t.as_millisecond());
         let function =
             self.function_id.ok_or_else(|| invalid("`function_id` says of which function".into()))?;
+        let function = full_id(functions, self.app_id.as_deref(), function);
         let statuses = match self.status {
             None => statuses.to_vec(),
             Some(word) => match Status::parse(&word) {
@@ -145,13 +149,21 @@ impl Many {
             },
         };
         Ok(Which {
-            function: FunctionId::new(function),
+            function,
             statuses,
             after: time("started_after", self.started_after)?.map(at),
             before: time("started_before", self.started_before)?.map(at),
             filter: self.filter,
         })
     }
+}
+
+/// A function's id; an app's own functions are also known by what stands behind the app's id.
+fn full_id(functions: &Snapshot, app: Option<&str>, function: String) -> FunctionId {
+    let of_app = app.map(|app| FunctionId::new(format!("{app}-{function}")));
+    let own = FunctionId::new(function);
+    let is_known = |id: &FunctionId| functions.functions.contains_key(id);
+    of_app.filter(|of_app| !is_known(&own) && is_known(of_app)).unwrap_or(own)
 }
 
 fn many(done: Done, verb: &str) -> Response {
@@ -166,7 +178,10 @@ pub(super) async fn cancel_many(
     body: Body,
 ) -> Result<Response, ApiError> {
     let asked: Many = wish(&headers, body).await?;
-    let which = asked.which(&[Status::Queued, Status::Running, Status::Sleeping, Status::Paused])?;
+    let which = asked.which(
+        &http.catalog.snapshot(),
+        &[Status::Queued, Status::Running, Status::Sleeping, Status::Paused],
+    )?;
     let done = http.operator.cancel_many(which.clone()).await?;
     tracing::info!(function = %which.function, runs = done.runs.len(), "runs cancelled");
     Ok(many(done, "cancelled"))
@@ -179,7 +194,7 @@ pub(super) async fn replay_many(
     body: Body,
 ) -> Result<Response, ApiError> {
     let asked: Many = wish(&headers, body).await?;
-    let which = asked.which(&[Status::Failed])?;
+    let which = asked.which(&http.catalog.snapshot(), &[Status::Failed])?;
     let done = http.operator.rerun_many(which.clone()).await?;
     tracing::info!(function = %which.function, runs = done.runs.len(), "runs replayed");
     Ok((StatusCode::CREATED, many(done, "started")).into_response())

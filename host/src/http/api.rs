@@ -45,7 +45,9 @@ pub(super) struct RunQuery {
 pub(super) struct EventQuery {
     name: Option<String>,
     q: Option<String>,
+    #[serde(alias = "received_after")]
     from: Option<String>,
+    #[serde(alias = "received_before")]
     until: Option<String>,
     limit: Option<usize>,
     cursor: Option<String>,

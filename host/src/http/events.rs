@@ -4,15 +4,20 @@ use super::error::ApiError;
 use super::id::Id;
 use super::{Http, auth, body};
 use crate::config::Mode;
-use crate::ingress::{self, api};
+use crate::ingress::api::{self, Seed};
 use crate::store::Accepted;
 use crate::telemetry::one_line;
+use crate::{clock, ingress};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use pawl_engine::{Span, Timestamp};
 use serde_json::json;
+
+/// How far a seed's time may be from ours, for its ids to be the events' own.
+const SEED_TOLERANCE: Span = Span::from_secs(2);
 
 /// What Inngest's clients send where none is set.
 const NO_EVENT_KEY: &str = "NO_EVENT_KEY_SET";
@@ -48,7 +53,14 @@ async fn store(http: &Http, headers: &HeaderMap, body: Body) -> Response {
         let mut events = api::parse(&body).map_err(|e| ApiError::InvalidEvent(e.to_string()))?;
         let trace = ingress::trace(headers);
         events.iter_mut().for_each(|event| event.trace = trace);
-        let accepted = http.intake.accept(events).await?;
+        let seed = headers.get(api::SEED).and_then(|v| v.to_str().ok()).and_then(Seed::parse);
+        let wished = seed.map(|seed| (seed, seed.give(&mut events)));
+        let accepted = match wished {
+            Some((seed, ids)) if is_near(seed.at(), clock::now()) => {
+                http.intake.accept_with(events, ids).await?
+            }
+            _ => http.intake.accept(events).await?,
+        };
         let ids: Vec<_> = accepted
             .iter()
             .map(|a| match a {
@@ -74,6 +86,12 @@ fn wrong_key(key: &str) -> &'static str {
         key if key.starts_with("signkey-") => "a signing key came where an event key belongs",
         _ => "the event key is not one of this host's, or has ended",
     }
+}
+
+/// Whether ids of this time may be given now: ids sort as events came in, by our clock. The
+/// events of another clock are known by their seed all the same, and get ids of ours.
+fn is_near(at: Timestamp, now: Timestamp) -> bool {
+    at.as_millis().abs_diff(now.as_millis()) <= SEED_TOLERANCE.as_millis()
 }
 
 fn refused(why: ApiError) -> Response {

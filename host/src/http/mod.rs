@@ -21,7 +21,7 @@ mod webhooks;
 
 pub use door::Door;
 pub use server::Server;
-pub use views::manifest as manifest_view;
+pub use views::{manifest as manifest_view, time};
 
 use crate::alert::Rules;
 use crate::apps::Apps;

@@ -2,6 +2,7 @@
 //! Events and runs as Inngest's REST API has them, with more to each run.
 
 use crate::catalog::{Offer, Problem, Snapshot};
+use crate::clock;
 use crate::store::find::Page;
 use crate::store::{Deployment, RunRow, Skip};
 use axum::Json;
@@ -13,13 +14,28 @@ use pawl_engine::{EventId, Failure, Outcome, Payload, RunId, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// `{"data":…}`.
+/// When an answer was made; here nothing is answered from what was read before.
+#[derive(Serialize)]
+struct Fetched {
+    fetched_at: Option<String>,
+    cached_until: Option<String>,
+}
+
+impl Fetched {
+    fn now() -> Self {
+        let now = time(clock::now());
+        Self { fetched_at: now.clone(), cached_until: now }
+    }
+}
+
+/// `{"data":…,"metadata":{…}}`.
 pub(super) fn data(value: impl Serialize) -> Response {
     #[derive(Serialize)]
     struct Data<T> {
         data: T,
+        metadata: Fetched,
     }
-    Json(Data { data: value }).into_response()
+    Json(Data { data: value, metadata: Fetched::now() }).into_response()
 }
 
 /// A page of a list, each row as `view` shows it.
@@ -35,13 +51,17 @@ pub(super) fn page<T, V: Serialize>(page: Page<T>, view: impl Fn(T) -> V) -> Res
         cursor: Option<String>,
         /// How far back was looked for this one, when it is not full for that.
         looked_back_to: Option<String>,
+        #[serde(flatten)]
+        fetched: Fetched,
     }
-    let metadata = Metadata { cursor: page.cursor, looked_back_to: page.looked_back_to.and_then(time) };
+    let fetched = Fetched::now();
+    let metadata =
+        Metadata { fetched, cursor: page.cursor, looked_back_to: page.looked_back_to.and_then(time) };
     Json(List { data: page.rows.into_iter().map(view).collect(), metadata }).into_response()
 }
 
 /// RFC 3339 with milliseconds, in UTC. `null` for a time that no calendar has.
-pub(super) fn time(at: Timestamp) -> Option<String> {
+pub fn time(at: Timestamp) -> Option<String> {
     jiff::Timestamp::from_millisecond(at.as_millis()).ok().map(|t| format!("{t:.3}"))
 }
 

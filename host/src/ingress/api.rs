@@ -1,14 +1,67 @@
 //! Events as programs send them: the body of Inngest's event API
 //! (<https://www.inngest.com/docs/reference/events/send>), one object or an array.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use pawl_engine::event::{BadEvent, SenderId};
 use pawl_engine::payload::BadPayload;
-use pawl_engine::{NewEvent, Payload, Timestamp, limits};
+use pawl_engine::{EventId, NewEvent, Payload, Timestamp, limits};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use ulid::Ulid;
 
 /// Events in one request. Inngest's limit.
 const EVENTS: usize = 5_000;
+
+/// The header of [`Seed`].
+pub const SEED: &str = "x-inngest-event-id-seed";
+
+/// The source of ids that a seed gives to events which have none of their own.
+const SEEDED: &str = "seed";
+
+/// What a client makes the ids of one request's events from: the same seed gives the same ids,
+/// so that a request which is sent again is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seed {
+    ms: u64,
+    entropy: [u8; 10],
+}
+
+impl Seed {
+    /// From the header: Unix milliseconds, a comma, ten bytes in base64. Anything else is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (ms, entropy) = text.trim().split_once(',')?;
+        let ms = Some(ms).filter(|ms| ms.bytes().all(|b| b.is_ascii_digit()))?.parse().ok()?;
+        let entropy = BASE64.decode(entropy).ok()?.try_into().ok()?;
+        // the time of a ULID has 48 bits
+        (ms < 1 << 48).then_some(Self { ms, entropy })
+    }
+
+    /// When it was made, by its maker's clock.
+    pub fn at(&self) -> Timestamp {
+        Timestamp::from_millis(i64::try_from(self.ms).unwrap_or(i64::MAX))
+    }
+
+    /// The ids of so many events, for which events without an id of their own become known.
+    pub fn give(&self, events: &mut [NewEvent]) -> Vec<EventId> {
+        let give = |(n, event): (u32, &mut NewEvent)| {
+            let id = self.id(n);
+            event.sender.get_or_insert_with(|| SenderId { source: SEEDED, id: id.to_string() });
+            id
+        };
+        (1..).zip(events).map(give).collect()
+    }
+
+    /// The id of the `n`th event, counted from 1.
+    fn id(&self, n: u32) -> EventId {
+        let mut entropy = self.entropy;
+        let (_, last) = entropy.split_at_mut(6);
+        let sum = last.iter().fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte)).wrapping_add(n);
+        last.copy_from_slice(&sum.to_be_bytes());
+        let random = entropy.iter().fold(0_u128, |random, byte| random << 8 | u128::from(*byte));
+        EventId::new(Ulid::from_parts(self.ms, random).to_string())
+    }
+}
 
 /// Why a body holds no events; in an array, with the place of the first bad one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -89,9 +142,9 @@ fn event(place: Place, text: &RawValue) -> Result<NewEvent, BadEvents> {
         name: body.name.into(),
         data,
         user: body.user.map(payload).transpose()?,
-        at: body.ts.map(Timestamp::from_millis),
+        // clients send a time of 0 and an empty id where they have none
+        at: body.ts.filter(|ts| *ts != 0).map(Timestamp::from_millis),
         version: body.v,
-        // clients send an empty id where they have none
         sender: body.id.filter(|id| !id.is_empty()).map(|id| SenderId { source: "api", id }),
         trace: None,
     }
@@ -115,6 +168,49 @@ mod tests {
         assert_eq!(many[0].sender, Some(SenderId { source: "api", id: "x".into() }));
         assert_eq!(many[0].at, Some(Timestamp::from_millis(1_800_000_000_000)));
         assert_eq!(many[1].sender, None);
+    }
+
+    /// Seen of Inngest's own server.
+    #[test]
+    fn a_seed_gives_the_ids_that_inngest_makes_of_it() {
+        let seed = Seed::parse("1795434209487,f50PQaYyQB+M6w==").expect("a seed");
+        let mut events = parse(br#"[{"name":"a"},{"name":"b","id":"own"}]"#).expect("events");
+        let ids = seed.give(&mut events);
+        assert_eq!(ids, ["01M843FR6FFYEGYGD66901Z37C", "01M843FR6FFYEGYGD66901Z37D"].map(EventId::new));
+        let sender = |source, id: &str| Some(SenderId { source, id: id.into() });
+        assert_eq!(events[0].sender, sender("seed", ids[0].as_str()));
+        assert_eq!(events[1].sender, sender("api", "own"));
+        // an overflow goes round
+        let full = Seed::parse("1,AAAAAAAA/////w==").expect("a seed");
+        assert_eq!(full.id(1).as_str(), "00000000010000000000000000");
+    }
+
+    #[test]
+    fn what_is_no_seed_is_none() {
+        let ms = 1_u64 << 48;
+        for odd in [
+            "",
+            "1",
+            "1,",
+            ",f50PQaYyQB+M6w==",
+            "1,f50PQaYyQB+M",
+            "1,f50PQaYyQB+M6w==,",
+            "-1,f50PQaYyQB+M6w==",
+            "+1,f50PQaYyQB+M6w==",
+            "x,f50PQaYyQB+M6w==",
+            "99999999999999999999,f50PQaYyQB+M6w==",
+            &format!("{ms},f50PQaYyQB+M6w=="),
+        ] {
+            assert_eq!(Seed::parse(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn what_official_clients_send_beside_is_taken() {
+        let python =
+            br#"[{"data":{},"id":"","name":"a","ts":0,"user":{},"meta":{"sessions":["s"]},"v":"1"}]"#;
+        let event = parse(python).expect("an event").remove(0);
+        assert_eq!((event.sender, event.at, event.version.as_deref()), (None, None, Some("1")));
     }
 
     #[test]

@@ -175,7 +175,7 @@ impl Metrics {
         for why in [Why::RateLimit, Why::Debounced, Why::Batched, Why::Singleton] {
             self.skipped.with_label_values(&[why.as_str()]).inc_by(0);
         }
-        for source in ["stripe", "api", "cron", "pawl", "none"] {
+        for source in ["stripe", "api", "seed", "cron", "pawl", "none"] {
             self.events.with_label_values(&[source]).inc_by(0);
             self.duplicates.with_label_values(&[source]).inc_by(0);
         }

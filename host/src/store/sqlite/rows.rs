@@ -31,7 +31,7 @@ fn payload(text: String) -> Result<Payload, StoreError> {
 /// wrote it) is kept for as long as the process lives: there are few.
 fn source(text: &str) -> &'static str {
     static OTHERS: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
-    const KNOWN: [&str; 4] = ["stripe", "api", "cron", "pawl"];
+    const KNOWN: [&str; 5] = ["stripe", "api", "seed", "cron", "pawl"];
     if let Some(known) = KNOWN.into_iter().find(|known| *known == text) {
         return known;
     }
