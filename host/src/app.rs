@@ -88,6 +88,7 @@ pub async fn run(
         metrics,
         metrics_tokens: config.metrics_tokens.into(),
         stripe_secrets: config.stripe_secrets.into(),
+        webhooks: config.webhooks.into(),
         door,
         last_ready: Arc::default(),
         end: end.clone(),

@@ -8,7 +8,9 @@ mod file;
 mod grants;
 mod otlp;
 mod retention;
+mod webhooks;
 
+use crate::ingress::endpoint::Endpoint;
 use crate::runtime::Limits;
 use crate::secret::Secret;
 use alerts::Alerts;
@@ -96,6 +98,8 @@ pub struct Config {
     pub signing_keys: Vec<Secret>,
     /// Secrets of the Stripe endpoint. None: it is not configured.
     pub stripe_secrets: Vec<Secret>,
+    /// The other endpoints of webhooks.
+    pub webhooks: Vec<Endpoint>,
     /// Keys for `/metrics` alone.
     pub metrics_tokens: Vec<Secret>,
     /// Where spans are sent, if they are.
@@ -152,6 +156,7 @@ impl Config {
         let store = l.store(&flags.store.or(file.store).unwrap_or_else(|| "sqlite".into()));
         let (event_keys, signing_keys) = l.keys(mode);
         let stripe_secrets = l.stripe(mode);
+        let webhooks = l.webhooks(mode, file.webhook);
         let metrics_tokens = l.secrets("PAWL_METRICS_TOKEN");
         let otlp = l.otlp(file.telemetry.otlp);
         let (settings, secrets) = l.values(file.settings, file.secrets);
@@ -188,6 +193,7 @@ impl Config {
             event_keys,
             signing_keys,
             stripe_secrets,
+            webhooks,
             metrics_tokens,
             otlp,
             grants,

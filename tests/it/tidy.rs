@@ -21,7 +21,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("ingress", &["secret"]),
     ("runtime", &["clock", "secret"]),
     ("project", &["clock", "runtime"]),
-    ("config", &["runtime", "secret"]),
+    ("config", &["ingress", "runtime", "secret"]),
     ("telemetry", &["config", "pulse"]),
     ("catalog", &["clock", "config", "runtime", "store"]),
     ("intake", &["catalog", "clock", "ids", "store"]),

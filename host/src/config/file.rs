@@ -2,6 +2,7 @@
 
 use super::alerts::{FileAlert, FileAlerts, FileChannel};
 use super::retention::FileRetention;
+use super::webhooks::FileWebhook;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -29,6 +30,7 @@ pub(super) struct File {
     pub(super) channels: BTreeMap<String, FileChannel>,
     pub(super) alert: Vec<FileAlert>,
     pub(super) retention: FileRetention,
+    pub(super) webhook: Vec<FileWebhook>,
 }
 
 /// `[limits]`.

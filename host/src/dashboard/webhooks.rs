@@ -89,6 +89,7 @@ pub(super) fn chart(label: &'static str, axis: &Axis, counts: &[DeliveryCount]) 
     let series = [
         (Answered::Accepted, "bar-ok"),
         (Answered::Duplicate, "bar-cancelled"),
+        (Answered::Ignored, "bar-neutral"),
         (Answered::Refused, "bar-failed"),
     ];
     let series = series.map(|(answered, class)| {
@@ -102,6 +103,7 @@ fn word(answered: Answered) -> &'static str {
     match answered {
         Answered::Accepted => "Accepted",
         Answered::Duplicate => "Duplicate",
+        Answered::Ignored => "Ignored",
         Answered::Refused => "Refused",
     }
 }

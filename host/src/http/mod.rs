@@ -25,6 +25,7 @@ use crate::alert::Rules;
 use crate::catalog::Catalog;
 use crate::config::Mode;
 use crate::dashboard::{self, Dashboard};
+use crate::ingress::endpoint::Endpoint;
 use crate::intake::Intake;
 use crate::metrics::Metrics;
 use crate::operator::Operator;
@@ -61,6 +62,8 @@ pub struct Http {
     pub metrics_tokens: Arc<[Secret]>,
     /// Secrets of Stripe's endpoint.
     pub stripe_secrets: Arc<[Secret]>,
+    /// The other endpoints of webhooks.
+    pub webhooks: Arc<[Endpoint]>,
     /// Where webhooks are noted.
     pub door: Door,
     /// When `/readyz` last said yes.
@@ -111,6 +114,7 @@ pub fn router(http: Http) -> Router {
         .route_layer(axum::middleware::from_fn_with_state((http.clone(), dashboard), auth::operator));
     Router::new()
         .route("/api/stripe/webhook", post(webhooks::stripe))
+        .route("/api/webhooks/{name}", post(webhooks::endpoint))
         .route("/e/{key}", post(events::accept))
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(api::ready))
