@@ -6,6 +6,7 @@ use crate::catalog::Catalog;
 use crate::catalog::watch::Watch;
 use crate::config::{Config, Otlp, StoreKind};
 use crate::http::{Door, Http, Server, router};
+use crate::ingress::endpoint::Endpoint;
 use crate::intake::{Functions, Intake};
 use crate::metrics::Metrics;
 use crate::operator::Operator;
@@ -21,6 +22,8 @@ use crate::store::sqlite::Sqlite;
 use crate::telemetry::Told;
 use crate::worker::{Sandbox, Worker};
 use anyhow::Context;
+use pawl_engine::manifest::Trigger;
+use pawl_engine::trigger::matches;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -62,6 +65,7 @@ pub async fn run(
     let catalog = Catalog::open(store.clone(), runtime.clone(), config.grants).await?;
     let watching = look(Watch::new(catalog.clone(), config.functions), &catalog, end.clone()).await;
     catalog.tell_grants();
+    tell_unheard(&config.webhooks, &catalog);
 
     let metrics = Metrics::new(store.clone(), catalog.clone(), runtime.clone())?;
     let exporter = listen(&store, &metrics, config.otlp)?;
@@ -136,6 +140,28 @@ fn listen(
     ears.extend(exporter.as_ref().map(Exporter::ear));
     store.pulse().attach(ears);
     Ok(exporter)
+}
+
+/// Says which webhooks are for a function that does not listen for them: their events are
+/// stored, and nothing becomes of them.
+fn tell_unheard(webhooks: &[Endpoint], catalog: &Catalog) {
+    let functions = &catalog.snapshot().functions;
+    for (webhook, function) in webhooks.iter().filter_map(|w| Some((w, w.function()?))) {
+        let event = webhook.event_for_function();
+        let offer = functions.iter().find(|(id, _)| id.as_str() == function).map(|(_, offer)| offer);
+        let is_heard = offer.is_some_and(|offer| {
+            let is_it =
+                |trigger: &Trigger| matches!(trigger, Trigger::Event { name, .. } if matches(name, &event));
+            offer.manifest.triggers.iter().any(is_it)
+        });
+        if !is_heard {
+            tracing::warn!(
+                "webhook {}: there is no function {function} with the trigger `{event}`; until there is, \
+                 nothing becomes of these webhooks",
+                webhook.name
+            );
+        }
+    }
 }
 
 fn functions_of(catalog: Arc<Catalog>) -> Functions {

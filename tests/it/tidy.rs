@@ -60,6 +60,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "catalog",
             "config",
             "http",
+            "ingress",
             "intake",
             "metrics",
             "operator",

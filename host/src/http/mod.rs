@@ -81,6 +81,7 @@ pub fn router(http: Http) -> Router {
         !http.stripe_secrets.is_empty(),
         http.end.clone(),
     )
+    .with_endpoints(http.webhooks.iter().map(webhooks::shown).collect())
     .with_alerts(alerts::shown(http.alerts.clone()));
     let mut pages = dashboard::router(dashboard.clone());
     if http.mode == Mode::Dev {

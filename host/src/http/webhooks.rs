@@ -4,6 +4,8 @@
 use super::error::ApiError;
 use super::{Http, body};
 use crate::clock;
+use crate::dashboard::WebhookEndpoint;
+use crate::ingress::endpoint::{Endpoint, Mapping};
 use crate::ingress::stripe::Stripe;
 use crate::ingress::{self, Provider, Rejected, Said};
 use crate::store::Accepted;
@@ -39,6 +41,22 @@ pub(super) async fn endpoint(
     let endpoint = found.ok_or(ApiError::NoWebhook)?;
     let missing = endpoint.keys.is_empty().then_some(ApiError::NoSecret);
     take(&http, endpoint, missing, &headers, body).await
+}
+
+/// An endpoint, as the dashboard shows it.
+pub(super) fn shown(endpoint: &Endpoint) -> WebhookEndpoint {
+    let name = &endpoint.name;
+    let becomes = match &endpoint.mapping {
+        Mapping::AsItCame => format!("an event {name}/…, with the body as its data"),
+        Mapping::Templates(_) => "an event by its templates".to_owned(),
+        Mapping::Function(id) => format!("what the function {id} makes of webhook/{name}"),
+    };
+    WebhookEndpoint {
+        name: name.to_string(),
+        kind: endpoint.kind.clone(),
+        becomes,
+        is_open: !endpoint.keys.is_empty(),
+    }
 }
 
 /// Takes a webhook, and notes how it was answered.

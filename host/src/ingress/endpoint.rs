@@ -101,7 +101,7 @@ impl Provider for Endpoint {
         match &self.mapping {
             Mapping::Function(_) => {
                 let data = self.for_function(headers, body, value);
-                self.event(format!("webhook/{}", self.name), data.to_string(), id).map(Said::Event)
+                self.event(self.event_for_function(), data.to_string(), id).map(Said::Event)
             }
             Mapping::AsItCame => {
                 let read = read?;
@@ -114,6 +114,19 @@ impl Provider for Endpoint {
 }
 
 impl Endpoint {
+    /// The function that makes events of its webhooks, if that is a function's work.
+    pub fn function(&self) -> Option<&str> {
+        match &self.mapping {
+            Mapping::Function(id) => Some(id),
+            Mapping::AsItCame | Mapping::Templates(_) => None,
+        }
+    }
+
+    /// The event's name for such a function.
+    pub fn event_for_function(&self) -> String {
+        format!("webhook/{}", self.name)
+    }
+
     fn mapped(
         &self,
         templates: &Templates,
