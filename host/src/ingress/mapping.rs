@@ -79,7 +79,7 @@ impl Templates {
     pub fn map(&self, webhook: &str, body: &Value, headers: &Value) -> Result<Mapped, Rejected> {
         let values = context! { webhook => webhook, body => body, headers => headers };
         let render = |name, limit| self.render(name, &values, limit);
-        if render("skip", SHORT_BYTES)?.is_some_and(|text| text.trim() == "true") {
+        if render("skip", SHORT_BYTES)?.is_some_and(|text| text.trim().eq_ignore_ascii_case("true")) {
             return Ok(Mapped { is_skipped: true, ..Mapped::default() });
         }
         let trimmed = |text: Option<String>| text.map(|text| text.trim().to_owned());
