@@ -4,6 +4,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
+use pawl_tests::clients::{self, Language};
 use pawl_tests::clock::{PATIENCE, unix_seconds, until};
 use pawl_tests::host::refused;
 use pawl_tests::{Answer, Host, Setup};
@@ -324,4 +325,31 @@ async fn in_dev_an_endpoint_without_its_secret_answers_503() {
     let host = Setup::dev().config(config).start().await;
     github(&host, "a", "d-1", "{}").await.expect_refusal(503, "not_configured");
     assert!(host.log().contains("NOT_SET"), "{}", host.log());
+}
+
+#[tokio::test]
+async fn what_the_official_libraries_of_standard_webhooks_and_svix_sign_is_accepted() {
+    let t = unix_seconds();
+    let body =
+        "{\r\n \"type\": \"user.created\", \"name\": \"Za\u{17c}\u{f3}\u{142}\u{107} \u{1f389}\"\r\n}\n";
+    let senders = [("standard", "standard", "webhook"), ("clerk", "svix", "svix")];
+    let to_sign = senders.map(
+        |(_, library, _)| json!({ "library": library, "body": body, "secret": WHSEC, "id": "msg_1", "t": t }),
+    );
+    let Some(signatures) = clients::run(Language::Node, "webhooks.js", &json!(to_sign)).await else { return };
+    let host = Setup::serve().config(CONFIG).env("WHSEC", WHSEC).start().await;
+    for ((endpoint, _, prefix), signature) in senders.iter().zip(signatures.as_array().expect("a list")) {
+        let mut request = host.request(Method::POST, &format!("/api/webhooks/{endpoint}"));
+        let values = [
+            ("id", "msg_1"),
+            ("timestamp", &*t.to_string()),
+            ("signature", signature.as_str().expect("text")),
+        ];
+        for (name, value) in values {
+            request = request.header(format!("{prefix}-{name}"), value);
+        }
+        let answer = host.ask(request.body(body)).await.expect(200);
+        assert_eq!(answer.json(), json!({ "received": true, "id": "msg_1", "duplicate": false }));
+    }
+    assert_eq!(stored(&host).await.len(), 2);
 }

@@ -2,6 +2,7 @@
 //! and only then answered.
 
 use super::error::ApiError;
+use super::id::Id;
 use super::{Http, body};
 use crate::clock;
 use crate::dashboard::WebhookEndpoint;
@@ -12,7 +13,7 @@ use crate::store::Accepted;
 use crate::store::records::{Answered, Delivery};
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use pawl_engine::{EventId, NewEvent, Timestamp};
 use serde_json::{Value, json};
@@ -32,7 +33,7 @@ pub(super) async fn stripe(
 /// `POST /api/webhooks/{name}`.
 pub(super) async fn endpoint(
     State(http): State<Http>,
-    Path(name): Path<String>,
+    Id(name): Id,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Value>, ApiError> {
