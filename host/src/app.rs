@@ -57,10 +57,7 @@ pub async fn run(
     let server = Server::bind(config.addr).await.with_context(|| {
         format!("cannot listen on {}: is another pawl running there? (--addr takes another)", config.addr)
     })?;
-    let store: Arc<dyn Store> = match config.store {
-        StoreKind::Sqlite => Arc::new(Sqlite::open(&config.data)?),
-        StoreKind::Memory => Arc::new(Memory::default()),
-    };
+    let store = store_of(config.store, &config.data)?;
     let runtime = Arc::new(Runtime::new(config.limits, Some(&config.cache))?);
     let catalog = Catalog::open(store.clone(), runtime.clone(), config.grants).await?;
     let watching = look(Watch::new(catalog.clone(), config.functions), &catalog, end.clone()).await;
@@ -127,6 +124,13 @@ pub async fn run(
     let _gone = std::fs::remove_file(addr_file);
     tracing::info!("stopped; everything acknowledged is kept");
     Ok(())
+}
+
+fn store_of(kind: StoreKind, data: &Path) -> anyhow::Result<Arc<dyn Store>> {
+    Ok(match kind {
+        StoreKind::Sqlite => Arc::new(Sqlite::open(data)?),
+        StoreKind::Memory => Arc::new(Memory::default()),
+    })
 }
 
 /// From here on everything that happens is counted, logged, and exported if that is wished.
