@@ -4,7 +4,7 @@
 //! how long a template's loops are.
 
 use super::Rejected;
-use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior, context};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, context};
 use pawl_engine::limits;
 use serde_json::Value;
 use std::io;
@@ -108,7 +108,8 @@ impl Templates {
     }
 }
 
-/// What templates may call: values to values, and nothing that could make many of few.
+/// What templates may call: values to values. What makes long texts of two short ones has a
+/// bound of its own, since both may be the sender's.
 fn builtins(all: &mut Environment<'static>) {
     use minijinja::{filters, tests};
     all.add_filter("default", filters::default);
@@ -116,9 +117,9 @@ fn builtins(all: &mut Environment<'static>) {
     all.add_filter("lower", filters::lower);
     all.add_filter("upper", filters::upper);
     all.add_filter("trim", filters::trim);
-    all.add_filter("replace", filters::replace);
+    all.add_filter("replace", replace);
     all.add_filter("split", filters::split);
-    all.add_filter("join", filters::join);
+    all.add_filter("join", join);
     all.add_filter("first", filters::first);
     all.add_filter("last", filters::last);
     all.add_filter("length", filters::length);
@@ -141,6 +142,32 @@ fn builtins(all: &mut Environment<'static>) {
     all.add_test("endingwith", tests::is_endingwith);
     all.add_test("eq", tests::is_eq);
     all.add_test("ne", tests::is_ne);
+}
+
+fn replace(text: String, from: String, to: String) -> Result<String, Error> {
+    let grown = text.matches(&*from).count().saturating_mul(to.len()).saturating_add(text.len());
+    if grown > limits::EVENT_BYTES {
+        return Err(too_long());
+    }
+    Ok(text.replace(&*from, &to))
+}
+
+fn join(all: minijinja::Value, between: Option<String>) -> Result<String, Error> {
+    let (mut joined, between) = (String::new(), between.unwrap_or_default());
+    for (n, one) in all.try_iter()?.enumerate() {
+        if n > 0 {
+            joined.push_str(&between);
+        }
+        joined.push_str(&one.to_string());
+        if joined.len() > limits::EVENT_BYTES {
+            return Err(too_long());
+        }
+    }
+    Ok(joined)
+}
+
+fn too_long() -> Error {
+    Error::new(ErrorKind::InvalidOperation, "a text is longer than an event may be")
 }
 
 fn line(e: &Error) -> String {
@@ -220,6 +247,15 @@ mod tests {
         let e = map(written("a", inner), &body).expect_err("refused").to_string();
         assert!(e.contains("fuel"), "{e}");
         assert!(map(written("{{ body.text }}", "{}"), &body).is_err());
+        for long in
+            ["body.text | replace('x', body.text)", "body.list | join(body.text)", "body.text * 99999999"]
+        {
+            let e = map(written("a", &format!("{{{{ {long} }}}}")), &body).expect_err("refused");
+            assert_eq!(e.code(), "mapping_failed", "{long}");
+        }
+        let data = "[{{ body.list | join('-') }}, {{ 'a.b' | replace('.', '/') }}]";
+        let mapped = map(written("a", data), &json!({ "list": [1, "x"] })).expect("maps");
+        assert_eq!(mapped.data.as_deref(), Some(r#"["1-x", "a/b"]"#));
     }
 
     #[test]
