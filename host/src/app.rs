@@ -7,6 +7,7 @@ use crate::catalog::Catalog;
 use crate::catalog::watch::Watch;
 use crate::config::{Config, Inngest, Keep, Mode, Otlp, StoreKind};
 use crate::http::{Door, Http, Server, router};
+use crate::ingress::endpoint::Endpoint;
 use crate::intake::{Functions, Intake};
 use crate::keys::Keys;
 use crate::metrics::Metrics;
@@ -26,6 +27,8 @@ use crate::telemetry::Told;
 use crate::worker::{self, Worker};
 use anyhow::Context;
 use pawl_engine::Span;
+use pawl_engine::manifest::Trigger;
+use pawl_engine::trigger::matches;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -64,6 +67,7 @@ pub async fn run(
     let catalog = Catalog::open(store.clone(), runtime.clone(), config.grants).await?;
     let watching = look(Watch::new(catalog.clone(), config.functions), &catalog, end.clone()).await;
     catalog.tell_grants();
+    tell_unheard(&config.webhooks, &catalog);
 
     let metrics = Metrics::new(store.clone(), catalog.clone(), runtime.clone())?;
     let exporter = listen(&store, &metrics, config.otlp)?;
@@ -95,6 +99,7 @@ pub async fn run(
         metrics,
         metrics_tokens: config.metrics_tokens.into(),
         stripe_secrets: config.stripe_secrets.into(),
+        webhooks: config.webhooks.into(),
         door,
         last_ready: Arc::default(),
         end: end.clone(),
@@ -124,6 +129,13 @@ pub async fn run(
     let _gone = std::fs::remove_file(addr_file);
     tracing::info!("stopped; everything acknowledged is kept");
     Ok(())
+}
+
+fn store_of(kind: StoreKind, data: &Path) -> anyhow::Result<Arc<dyn Store>> {
+    Ok(match kind {
+        StoreKind::Sqlite => Arc::new(Sqlite::open(data)?),
+        StoreKind::Memory => Arc::new(Memory::default()),
+    })
 }
 
 /// From here on everything that happens is counted, logged, and exported if that is wished.
@@ -174,6 +186,28 @@ fn as_an_app(
 ) -> anyhow::Result<Served> {
     let (store, catalog, runtime) = (of.store.clone(), of.catalog.clone(), of.runtime.clone());
     Served::new(Parts { mode, settings, keys, store, catalog, runtime, room })
+}
+
+/// Says which webhooks are for a function that does not listen for them: their events are
+/// stored, and nothing becomes of them.
+fn tell_unheard(webhooks: &[Endpoint], catalog: &Catalog) {
+    let functions = &catalog.snapshot().functions;
+    for (webhook, function) in webhooks.iter().filter_map(|w| Some((w, w.function()?))) {
+        let event = webhook.event_for_function();
+        let offer = functions.iter().find(|(id, _)| id.as_str() == function).map(|(_, offer)| offer);
+        let is_heard = offer.is_some_and(|offer| {
+            let is_it =
+                |trigger: &Trigger| matches!(trigger, Trigger::Event { name, .. } if matches(name, &event));
+            offer.manifest.triggers.iter().any(is_it)
+        });
+        if !is_heard {
+            tracing::warn!(
+                "webhook {}: there is no function {function} with the trigger `{event}`; until there is, \
+                 nothing becomes of these webhooks",
+                webhook.name
+            );
+        }
+    }
 }
 
 fn functions_of(catalog: Arc<Catalog>) -> Functions {

@@ -10,8 +10,10 @@ mod grants;
 mod inngest;
 mod otlp;
 mod retention;
+mod webhooks;
 
 use crate::keys::Keys;
+use crate::ingress::endpoint::Endpoint;
 use crate::runtime::Limits;
 use crate::secret::Secret;
 use alerts::Alerts;
@@ -104,6 +106,8 @@ pub struct Config {
     pub keys: Keys,
     /// Secrets of the Stripe endpoint. None: it is not configured.
     pub stripe_secrets: Vec<Secret>,
+    /// The other endpoints of webhooks.
+    pub webhooks: Vec<Endpoint>,
     /// Keys for `/metrics` alone.
     pub metrics_tokens: Vec<Secret>,
     /// Where spans are sent, if they are.
@@ -163,6 +167,7 @@ impl Config {
         let data = flags.data.or(file.data).unwrap_or_else(|| "./.pawl".into());
         let keys = l.keys(mode, &data);
         let stripe_secrets = l.stripe(mode);
+        let webhooks = l.webhooks(mode, file.webhook);
         let metrics_tokens = l.secrets("PAWL_METRICS_TOKEN");
         let otlp = l.otlp(file.telemetry.otlp);
         let (settings, secrets) = l.values(file.settings, file.secrets);
@@ -200,6 +205,7 @@ impl Config {
             retry_interval: flags.retry_interval.or(file.retry_interval).map(Span::from),
             keys,
             stripe_secrets,
+            webhooks,
             metrics_tokens,
             otlp,
             grants,

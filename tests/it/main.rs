@@ -16,6 +16,7 @@ mod languages;
 mod leaving;
 mod observe;
 mod projects;
+mod providers;
 mod reload;
 mod retention;
 mod runs;

@@ -4,6 +4,7 @@ use super::alerts::{FileAlert, FileAlerts, FileChannel};
 use super::apps::FileApp;
 use super::inngest::FileInngest;
 use super::retention::FileRetention;
+use super::webhooks::FileWebhook;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -33,6 +34,7 @@ pub(super) struct File {
     pub(super) app: Vec<FileApp>,
     pub(super) inngest: FileInngest,
     pub(super) retention: FileRetention,
+    pub(super) webhook: Vec<FileWebhook>,
 }
 
 /// `[limits]`.

@@ -63,6 +63,8 @@ pub struct Dashboard {
     keys: Keys,
     /// Whether Stripe's webhooks can come in.
     has_stripe: bool,
+    /// The other endpoints of webhooks.
+    endpoints: Arc<[WebhookEndpoint]>,
     /// The rules of alerts, as they stand.
     alerts: AlertRules,
     /// The apps, as they stand.
@@ -70,6 +72,19 @@ pub struct Dashboard {
     memory: Arc<Memory>,
     /// When open connections are to end.
     end: CancellationToken,
+}
+
+/// An endpoint of webhooks, as it is shown.
+#[derive(Debug, Clone)]
+pub struct WebhookEndpoint {
+    /// Its name in the path.
+    pub name: String,
+    /// Who sends there.
+    pub kind: String,
+    /// What becomes of a webhook, in a few words.
+    pub becomes: String,
+    /// Whether it has a secret.
+    pub is_open: bool,
 }
 
 impl Dashboard {
@@ -83,11 +98,18 @@ impl Dashboard {
             operator,
             keys,
             has_stripe,
+            endpoints: Arc::default(),
             alerts: Arc::new(Vec::new),
             apps: Arc::new(Vec::new),
             memory: Arc::default(),
             end,
         }
+    }
+
+    /// With the endpoints of webhooks beside Stripe's.
+    pub fn with_endpoints(mut self, endpoints: Arc<[WebhookEndpoint]>) -> Self {
+        self.endpoints = endpoints;
+        self
     }
 
     /// With the rules of alerts.

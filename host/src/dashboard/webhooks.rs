@@ -1,6 +1,5 @@
 //! What came to the door, how it was answered, and what to do about refusals.
 
-use super::Dashboard;
 use super::chart::{Chart, Series};
 use super::choice::Choice;
 use super::error::PageError;
@@ -10,6 +9,7 @@ use super::json::Sight;
 use super::period::{Axis, Range};
 use super::shell::{Nav, Shell, page};
 use super::viewer::Viewer;
+use super::{Dashboard, WebhookEndpoint};
 use crate::clock;
 use crate::store::records::{Answered, Delivery, DeliveryCount, DeliveryFilter};
 use askama::Template;
@@ -17,6 +17,7 @@ use axum::extract::State;
 use axum::response::Response;
 use pawl_engine::Timestamp;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Webhooks of a page.
 const ROWS: usize = 50;
@@ -26,6 +27,7 @@ const ROWS: usize = 50;
 struct WebhooksPage {
     shell: Shell,
     has_stripe: bool,
+    endpoints: Arc<[WebhookEndpoint]>,
     chart: Chart,
     outcomes: Vec<Choice>,
     providers: Vec<Choice>,
@@ -67,11 +69,13 @@ pub(super) async fn list(State(dashboard): State<Dashboard>, viewer: Viewer) -> 
     let last = found.last().filter(|_| is_more).map(|d| d.n.to_string());
     let is_paged = asked.get("cursor").is_some();
     let provider = asked.get("provider");
+    let configured = dashboard.endpoints.iter().map(|e| e.name.as_str()).chain(["stripe"]);
     let known: BTreeSet<_> =
-        counts.iter().map(|c| c.provider.as_str()).chain(provider).chain(["stripe"]).collect();
+        counts.iter().map(|c| c.provider.as_str()).chain(provider).chain(configured).collect();
     page(&WebhooksPage {
         shell: dashboard.shell(&viewer, Nav::Webhooks),
         has_stripe: dashboard.has_stripe,
+        endpoints: dashboard.endpoints.clone(),
         chart: chart("Webhooks in the last 24 hours", &axis, &counts),
         outcomes: Choice::all(Answered::ALL.map(|a| (a.as_str(), word(a))), asked.get("outcome")),
         providers: Choice::all(known.into_iter().map(|name| (name, name)), provider),
@@ -89,6 +93,7 @@ pub(super) fn chart(label: &'static str, axis: &Axis, counts: &[DeliveryCount]) 
     let series = [
         (Answered::Accepted, "bar-ok"),
         (Answered::Duplicate, "bar-cancelled"),
+        (Answered::Ignored, "bar-neutral"),
         (Answered::Refused, "bar-failed"),
     ];
     let series = series.map(|(answered, class)| {
@@ -102,6 +107,7 @@ fn word(answered: Answered) -> &'static str {
     match answered {
         Answered::Accepted => "Accepted",
         Answered::Duplicate => "Duplicate",
+        Answered::Ignored => "Ignored",
         Answered::Refused => "Refused",
     }
 }
@@ -128,17 +134,20 @@ fn cure(code: &str) -> Option<&'static str> {
             "It was not sent by the provider, or something on the way takes the signature header out: let a proxy pass it on."
         }
         "signature_mismatch" => {
-            "Set STRIPE_WEBHOOK_SECRET to the signing secret of this very endpoint (whsec_…; several are parted by commas). A proxy must not change the body."
+            "Set STRIPE_WEBHOOK_SECRET (or the secret of its [[webhook]] in pawl.toml) to the signing secret of this very endpoint; during a rotation, to both. A proxy must not change the body."
         }
         "timestamp_out_of_tolerance" => {
             "Look at this machine's clock (pawl doctor does). A delivery that was held up is sent again by its provider."
         }
         "not_configured" => {
-            "Set STRIPE_WEBHOOK_SECRET to the endpoint's signing secret, and restart the host."
+            "Set STRIPE_WEBHOOK_SECRET (or the secret of its [[webhook]] in pawl.toml) to the endpoint's signing secret, and restart the host."
         }
         "content_encoding" => "Let the proxy send the body as the provider wrote it, not compressed.",
         "invalid_json" | "invalid_event" => {
             "It was signed by the right sender, and is no event: look at the endpoint's version in the provider's settings."
+        }
+        "mapping_failed" => {
+            "Change the templates of its [webhook.event] in pawl.toml, and restart the host. Its provider sends it again."
         }
         "too_large" => "Let the provider send thin events, or fewer fields.",
         "too_slow" | "broken_body" => "The connection is slow, or broke off; its provider sends it again.",

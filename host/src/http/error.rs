@@ -25,9 +25,13 @@ pub(super) enum ApiError {
     #[error(transparent)]
     Webhook(#[from] Rejected),
     #[error(
-        "no secret is set for {0} webhooks: set STRIPE_WEBHOOK_SECRET to the endpoint's signing secret and restart"
+        "no secret is set for Stripe's webhooks: set STRIPE_WEBHOOK_SECRET to the endpoint's signing secret and restart"
     )]
-    NotConfigured(&'static str),
+    NotConfigured,
+    #[error("no secret is set for this webhook: give its `[[webhook]]` in pawl.toml a `secret` and restart")]
+    NoSecret,
+    #[error("no webhook has this name: `[[webhook]]` in pawl.toml names the ones there are")]
+    NoWebhook,
     #[error("the body has more than {0} bytes, which is the limit here")]
     TooLarge(usize),
     #[error("the body did not arrive within {0} seconds")]
@@ -180,8 +184,11 @@ impl ApiError {
         use StatusCode as S;
         match self {
             Self::Webhook(r @ Rejected::Encoded) => (S::UNSUPPORTED_MEDIA_TYPE, r.code()),
+            Self::Webhook(r @ Rejected::Mapping(_)) => (S::UNPROCESSABLE_ENTITY, r.code()),
             Self::Webhook(r) => (S::BAD_REQUEST, r.code()),
-            Self::NotConfigured(_) => (S::SERVICE_UNAVAILABLE, "not_configured"),
+            Self::NotConfigured => (S::SERVICE_UNAVAILABLE, "not_configured"),
+            Self::NoSecret => (S::SERVICE_UNAVAILABLE, "not_configured"),
+            Self::NoWebhook => (S::NOT_FOUND, "no_such_webhook"),
             Self::TooLarge(_) => (S::PAYLOAD_TOO_LARGE, "too_large"),
             Self::TooSlow(_) => (S::REQUEST_TIMEOUT, "too_slow"),
             Self::BrokenBody => (S::BAD_REQUEST, "broken_body"),

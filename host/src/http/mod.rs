@@ -28,6 +28,7 @@ use crate::apps::Apps;
 use crate::catalog::Catalog;
 use crate::config::Mode;
 use crate::dashboard::{self, Dashboard};
+use crate::ingress::endpoint::Endpoint;
 use crate::intake::Intake;
 use crate::keys::Keys;
 use crate::metrics::Metrics;
@@ -69,6 +70,8 @@ pub struct Http {
     pub metrics_tokens: Arc<[Secret]>,
     /// Secrets of Stripe's endpoint.
     pub stripe_secrets: Arc<[Secret]>,
+    /// The other endpoints of webhooks.
+    pub webhooks: Arc<[Endpoint]>,
     /// Where webhooks are noted.
     pub door: Door,
     /// When `/readyz` last said yes.
@@ -88,6 +91,7 @@ pub fn router(http: Http) -> Router {
         !http.stripe_secrets.is_empty(),
         http.end.clone(),
     )
+    .with_endpoints(http.webhooks.iter().map(webhooks::shown).collect())
     .with_alerts(alerts::shown(http.alerts.clone()))
     .with_apps(apps::shown(http.apps.clone()));
     let mut pages = dashboard::router(dashboard.clone());
@@ -131,6 +135,7 @@ pub fn router(http: Http) -> Router {
     Router::new()
         .route("/api/stripe/webhook", post(webhooks::stripe))
         .route("/api/inngest", any(inngest::serve))
+        .route("/api/webhooks/{name}", post(webhooks::endpoint))
         .route("/e/{key}", post(events::accept))
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(api::ready))

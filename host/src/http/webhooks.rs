@@ -2,18 +2,20 @@
 //! and only then answered.
 
 use super::error::ApiError;
+use super::id::Id;
 use super::{Http, body};
 use crate::clock;
+use crate::dashboard::WebhookEndpoint;
+use crate::ingress::endpoint::{Endpoint, Mapping};
 use crate::ingress::stripe::Stripe;
-use crate::ingress::{self, Provider, Rejected};
-use crate::secret::Secret;
+use crate::ingress::{self, Provider, Rejected, Said};
 use crate::store::Accepted;
 use crate::store::records::{Answered, Delivery};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use pawl_engine::{EventId, Timestamp};
+use pawl_engine::{EventId, NewEvent, Timestamp};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -23,27 +25,81 @@ pub(super) async fn stripe(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Value>, ApiError> {
+    let missing = http.stripe_secrets.is_empty().then_some(ApiError::NotConfigured);
+    let stripe = Stripe(http.stripe_secrets.clone());
+    take(&http, &stripe, missing, &headers, body).await
+}
+
+/// `POST /api/webhooks/{name}`.
+pub(super) async fn endpoint(
+    State(http): State<Http>,
+    Id(name): Id,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, ApiError> {
+    // a name that nobody configured is neither listed nor counted: anybody can make them up
+    let found = http.webhooks.iter().find(|endpoint| *endpoint.name == *name);
+    let endpoint = found.ok_or(ApiError::NoWebhook)?;
+    let missing = endpoint.keys.is_empty().then_some(ApiError::NoSecret);
+    take(&http, endpoint, missing, &headers, body).await
+}
+
+/// An endpoint, as the dashboard shows it.
+pub(super) fn shown(endpoint: &Endpoint) -> WebhookEndpoint {
+    let name = &endpoint.name;
+    let becomes = match &endpoint.mapping {
+        Mapping::AsItCame => format!("an event {name}/…, with the body as its data"),
+        Mapping::Templates(_) => "an event by its templates".to_owned(),
+        Mapping::Function(id) => format!("what the function {id} makes of webhook/{name}"),
+    };
+    WebhookEndpoint {
+        name: name.to_string(),
+        kind: endpoint.kind.clone(),
+        becomes,
+        is_open: !endpoint.keys.is_empty(),
+    }
+}
+
+/// Takes a webhook, and notes how it was answered.
+async fn take(
+    http: &Http,
+    provider: &dyn Provider,
+    missing: Option<ApiError>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, ApiError> {
     // the signature's age counts from here, not from the end of a slow body
     let received_at = clock::now();
-    let answer = accept(&http, &Stripe, &http.stripe_secrets, &headers, body, received_at).await;
-    let delivery = note("stripe", &answer, received_at);
+    let answer = match missing {
+        Some(missing) => Err(missing),
+        None => accept(http, provider, headers, body, received_at).await,
+    };
+    let delivery = note(provider.name(), &answer, received_at);
     http.metrics.webhook(&delivery);
     http.door.note(delivery);
     match answer {
-        Ok(taken) => Ok(Json(json!({
+        Ok(Taken::Stored(stored)) => Ok(Json(json!({
             "received": true,
-            "id": taken.sender_id,
-            "duplicate": taken.answered == Answered::Duplicate,
+            "id": stored.sender_id,
+            "duplicate": stored.answered == Answered::Duplicate,
         }))),
+        Ok(Taken::Ignored(_, answer)) => Ok(Json(answer)),
         Err(e) => {
-            tracing::warn!(provider = "stripe", code = e.code(), "webhook refused: {e}");
+            tracing::warn!(provider = provider.name(), code = e.code(), "webhook refused: {e}");
             Err(e)
         }
     }
 }
 
-/// A webhook whose event is stored.
-struct Taken {
+/// A genuine webhook.
+enum Taken {
+    /// Its event is stored.
+    Stored(Stored),
+    /// There was nothing to keep, for this reason; what is answered.
+    Ignored(&'static str, Value),
+}
+
+struct Stored {
     answered: Answered,
     sender_id: Option<String>,
     event: EventId,
@@ -52,46 +108,50 @@ struct Taken {
 
 /// The webhook as it is listed.
 fn note(provider: &str, answer: &Result<Taken, ApiError>, at: Timestamp) -> Delivery {
-    let provider = provider.to_owned();
+    let blank = Delivery {
+        n: 0,
+        at,
+        provider: provider.to_owned(),
+        answered: Answered::Refused,
+        reason: None,
+        detail: None,
+        sender_id: None,
+        event: None,
+        event_name: None,
+    };
     match answer {
-        Ok(taken) => Delivery {
-            n: 0,
-            at,
-            provider,
-            answered: taken.answered,
-            reason: None,
-            detail: None,
-            sender_id: taken.sender_id.clone(),
-            event: Some(taken.event.clone()),
-            event_name: Some(taken.name.to_string()),
+        Ok(Taken::Stored(stored)) => Delivery {
+            answered: stored.answered,
+            sender_id: stored.sender_id.clone(),
+            event: Some(stored.event.clone()),
+            event_name: Some(stored.name.to_string()),
+            ..blank
         },
-        Err(e) => Delivery {
-            n: 0,
-            at,
-            provider,
-            answered: Answered::Refused,
-            reason: Some(e.code().to_owned()),
-            detail: Some(e.to_string()),
-            sender_id: None,
-            event: None,
-            event_name: None,
-        },
+        Ok(Taken::Ignored(why, _)) => {
+            Delivery { answered: Answered::Ignored, reason: Some((*why).to_owned()), ..blank }
+        }
+        Err(e) => Delivery { reason: Some(e.code().to_owned()), detail: Some(e.to_string()), ..blank },
     }
 }
 
 async fn accept(
     http: &Http,
     provider: &dyn Provider,
-    secrets: &[Secret],
     headers: &HeaderMap,
     body: Body,
     received_at: Timestamp,
 ) -> Result<Taken, ApiError> {
-    if secrets.is_empty() {
-        return Err(ApiError::NotConfigured(provider.name()));
-    }
     let body = body::read(headers, body, body::WEBHOOK_BYTES).await?;
-    let mut event = provider.accept(headers, &body, secrets, received_at)?;
+    let (why, answer) = match provider.accept(headers, &body, received_at)? {
+        Said::Event(event) => return store(http, headers, event).await.map(Taken::Stored),
+        Said::Ignored(why) => (why, json!({ "received": true, "ignored": why })),
+        Said::Answer(why, answer) => (why, answer),
+    };
+    tracing::info!(provider = provider.name(), why, "webhook ignored");
+    Ok(Taken::Ignored(why, answer))
+}
+
+async fn store(http: &Http, headers: &HeaderMap, mut event: NewEvent) -> Result<Stored, ApiError> {
     event.trace = ingress::trace(headers);
     let sender_id = event.sender.as_ref().map(|s| s.id.clone());
     let name = event.name.clone();
@@ -110,5 +170,5 @@ async fn accept(
             return Err(Rejected::InvalidEvent("it was not taken".into()).into());
         }
     };
-    Ok(Taken { answered, sender_id, event, name })
+    Ok(Stored { answered, sender_id, event, name })
 }

@@ -5,19 +5,20 @@
 //! included). Stricter than the official libraries where they disagree: `t` is
 //! digits alone, its distance is bounded both ways, and two different `t` are refused.
 
-use super::{Provider, Rejected};
+use super::{Provider, Rejected, Said, plain};
 use crate::secret::Secret;
 use hmac::{Hmac, Mac};
-use http::{HeaderMap, header};
+use http::HeaderMap;
 use pawl_engine::event::SenderId;
 use pawl_engine::{NewEvent, Payload, Timestamp, limits};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use sha2::Sha256;
+use std::sync::Arc;
 use subtle::{Choice, ConstantTimeEq};
 
-/// Stripe as a provider.
-pub struct Stripe;
+/// Stripe as a provider, with the secrets of its endpoint.
+pub struct Stripe(pub Arc<[Secret]>);
 
 /// How far a signature's time may be from ours, both ways, in seconds.
 const TOLERANCE: u64 = 300;
@@ -30,23 +31,14 @@ const SIGNATURES: usize = 16;
 const NAME_BYTES: usize = 255;
 
 impl Provider for Stripe {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "stripe"
     }
 
-    fn accept(
-        &self,
-        headers: &HeaderMap,
-        body: &[u8],
-        secrets: &[Secret],
-        now: Timestamp,
-    ) -> Result<NewEvent, Rejected> {
-        let encoding = headers.get(header::CONTENT_ENCODING);
-        if encoding.is_some_and(|e| !e.as_bytes().eq_ignore_ascii_case(b"identity")) {
-            return Err(Rejected::Encoded);
-        }
+    fn accept(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<Said, Rejected> {
+        plain(headers)?;
         let signed = Signed::parse(headers)?;
-        if !signed.holds(body, secrets) {
+        if !signed.holds(body, &self.0) {
             return Err(Rejected::SignatureMismatch);
         }
         // after the MAC: a forger learns nothing about our clock
@@ -54,7 +46,7 @@ impl Provider for Stripe {
         if signed.at.abs_diff(seconds) > TOLERANCE {
             return Err(Rejected::TimestampOutOfTolerance);
         }
-        event(body, now)
+        event(body, now).map(Said::Event)
     }
 }
 

@@ -103,19 +103,22 @@ pub enum Answered {
     Accepted,
     /// Its event was known.
     Duplicate,
+    /// It was genuine, and there was nothing to keep.
+    Ignored,
     /// It was refused.
     Refused,
 }
 
 impl Answered {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Accepted, Self::Duplicate, Self::Refused];
+    pub const ALL: [Self; 4] = [Self::Accepted, Self::Duplicate, Self::Ignored, Self::Refused];
 
     /// The word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
             Self::Duplicate => "duplicate",
+            Self::Ignored => "ignored",
             Self::Refused => "refused",
         }
     }
@@ -137,7 +140,7 @@ pub struct Delivery {
     pub provider: String,
     /// What became of it.
     pub answered: Answered,
-    /// Why it was refused: a machine-readable code.
+    /// Why it was refused or ignored: a machine-readable code.
     pub reason: Option<String>,
     /// The same in a sentence.
     pub detail: Option<String>,

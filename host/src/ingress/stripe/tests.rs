@@ -29,7 +29,10 @@ fn accept(header: &[u8], body: &[u8]) -> Result<NewEvent, Rejected> {
     if let Ok(value) = HeaderValue::from_bytes(header) {
         headers.insert("stripe-signature", value);
     }
-    Stripe.accept(&headers, body, &secrets(&[SECRET]), at(T))
+    match Stripe(secrets(&[SECRET]).into()).accept(&headers, body, at(T))? {
+        Said::Event(event) => Ok(event),
+        said => panic!("no event: {said:?}"),
+    }
 }
 
 /// The outcome for a header in which `T`, `OK` and `BAD` stand for the time, the right
@@ -164,7 +167,7 @@ fn a_signed_body_of_the_wrong_shape_is_refused_with_a_reason() {
 fn a_compressed_body_is_refused_before_anything_else() {
     let mut headers = HeaderMap::new();
     headers.insert("content-encoding", HeaderValue::from_static("gzip"));
-    let refused = Stripe.accept(&headers, b"", &secrets(&[SECRET]), at(T)).expect_err("refused");
+    let refused = Stripe(secrets(&[SECRET]).into()).accept(&headers, b"", at(T)).expect_err("refused");
     assert_eq!(refused, Rejected::Encoded);
 }
 

@@ -191,6 +191,7 @@ async fn webhooks_are_listed_and_counted_as_they_were_answered(host: Host) {
         delivery(0, "stripe", Answered::Accepted, None),
         delivery(1, "stripe", Answered::Duplicate, None),
         delivery(2, "github", Answered::Refused, Some("bad_signature")),
+        delivery(3, "github", Answered::Ignored, Some("ping")),
     ];
     let records = host.store.records();
     records.keep_deliveries(came.clone()).await.expect("keeps");
@@ -205,10 +206,12 @@ async fn webhooks_are_listed_and_counted_as_they_were_answered(host: Host) {
     };
     assert_eq!(filtered(Some(Answered::Refused), None, None).await, [at(2)]);
     assert_eq!(filtered(None, Some("stripe"), None).await, [at(1), at(0)]);
-    assert_eq!(filtered(None, None, Some(all[0].n)).await, [at(1), at(0)]);
+    assert_eq!(filtered(Some(Answered::Ignored), None, None).await, [at(3)]);
+    assert_eq!(filtered(None, None, Some(all[0].n)).await, [at(2), at(1), at(0)]);
     let counted = records.delivery_counts(hour(0, DAY)).await.expect("reads");
     let seen: Vec<_> = counted.iter().map(|c| (c.provider.as_str(), c.answered, c.n)).collect();
     let wanted = [
+        ("github", Answered::Ignored, 1),
         ("github", Answered::Refused, 1),
         ("stripe", Answered::Accepted, 1),
         ("stripe", Answered::Duplicate, 1),

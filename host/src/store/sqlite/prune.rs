@@ -25,8 +25,12 @@ const BACKLOG_KEPT: Span = Span::from_days(14);
 
 /// Webhooks that are kept at most, of each answer by itself: whoever is refused may come a
 /// million times a day, and must not push the others out.
-const DELIVERIES: [(Answered, i64); 3] =
-    [(Answered::Accepted, 200_000), (Answered::Duplicate, 50_000), (Answered::Refused, 20_000)];
+const DELIVERIES: [(Answered, i64); 4] = [
+    (Answered::Accepted, 200_000),
+    (Answered::Duplicate, 50_000),
+    (Answered::Ignored, 20_000),
+    (Answered::Refused, 20_000),
+];
 
 /// What is younger than this is not forgotten for want of room.
 const FLOOR: Span = Span::from_days(1);

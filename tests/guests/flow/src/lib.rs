@@ -44,6 +44,7 @@ pawl::plugin!(
     starts::filtered,
     starts::cron_driven,
     starts::only_invoked,
+    starts::mapper,
     ends::cancelled_by,
     ends::late_start,
     ends::long_run,
