@@ -83,7 +83,7 @@ pub async fn run(
     let live = remote::Live::default();
     let apps = Apps::new(config.mode, config.apps, config.keys.clone(), catalog.clone()).await;
     let client = remote::Client::new(keys, live.clone()).context("apps cannot be called")?;
-    let worker = worker_of(&operator, client, wake, config.retry_interval);
+    let worker = worker_of(&operator, client, apps.clone(), wake, config.retry_interval);
     let app = as_an_app(config.mode, config.inngest, config.keys.clone(), &operator, worker.slots())?;
     let http = Http {
         live,
@@ -158,21 +158,16 @@ async fn finish(exporter: Option<Exporter>) {
     }
 }
 
-fn store_of(kind: StoreKind, data: &Path) -> anyhow::Result<Arc<dyn Store>> {
-    Ok(match kind {
-        StoreKind::Sqlite => Arc::new(Sqlite::open(data)?),
-        StoreKind::Memory => Arc::new(Memory::default()),
-    })
-}
-
 fn worker_of(
     of: &Operator,
     client: remote::Client,
+    apps: Apps,
     wake: Arc<Notify>,
     retry_interval: Option<Span>,
 ) -> Worker {
     let (runtime, slots) = (of.runtime.clone(), of.runtime.slots());
-    let guests = Arc::new(worker::Functions { runtime, client, catalog: of.catalog.clone() });
+    let address: worker::Address = Arc::new(move |app| Some(apps.address(app)?.into()));
+    let guests = Arc::new(worker::Functions { runtime, client, address, catalog: of.catalog.clone() });
     Worker::new(of.store.clone(), guests, of.intake.clone(), wake, slots, retry_interval)
 }
 

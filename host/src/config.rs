@@ -12,8 +12,8 @@ mod otlp;
 mod retention;
 mod webhooks;
 
-use crate::keys::Keys;
 use crate::ingress::endpoint::Endpoint;
+use crate::keys::Keys;
 use crate::runtime::Limits;
 use crate::secret::Secret;
 use alerts::Alerts;

@@ -35,6 +35,13 @@ pub struct Registration {
     pub functions: Vec<Manifest>,
 }
 
+/// Where a function of the app at this URL is called.
+pub fn url_of(url: &str, function: &pawl_engine::FunctionId) -> String {
+    let sign = if url.contains('?') { '&' } else { '?' };
+    let id: String = form_urlencoded::byte_serialize(function.as_str().as_bytes()).collect();
+    format!("{url}{sign}fnId={id}")
+}
+
 /// Why a registration is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadRegistration {
@@ -136,13 +143,6 @@ struct Kept {
 }
 
 impl Registration {
-    /// Where this function is called: the app's own address with its id.
-    pub fn url_of(&self, function: &pawl_engine::FunctionId) -> String {
-        let sign = if self.url.contains('?') { '&' } else { '?' };
-        let id: String = form_urlencoded::byte_serialize(function.as_str().as_bytes()).collect();
-        format!("{}{sign}fnId={id}", self.url)
-    }
-
     /// The bytes by which it is known: the same registration has the same ones.
     pub fn artifact(&self) -> Vec<u8> {
         let kept = Kept {

@@ -1,7 +1,7 @@
 //! What a worker runs: functions by deployment. The sandbox has the real ones.
 
 use crate::catalog::{Catalog, DeployError};
-use crate::inngest::app::Registration;
+use crate::inngest::app::{self, Registration};
 use crate::remote::{self, Client, Remote};
 use crate::runtime::{Ending, Grant, HostPattern, Input, Plugin, Runtime, Steps, Stop};
 use crate::store::StoreError;
@@ -38,12 +38,17 @@ pub trait Guest: Send + Sync {
     async fn fetch(&self, fetch: &Fetch, timeout: Span, trace: TraceParent) -> Result<Payload, Failure>;
 }
 
+/// Where an app may be called; `None` where its operator does not name it any more.
+pub type Address = Arc<dyn Fn(&Registration) -> Option<String> + Send + Sync>;
+
 /// The functions of the catalog: in the sandbox, or at their app's.
 pub struct Functions {
     /// Where components run.
     pub runtime: Arc<Runtime>,
     /// Calls apps.
     pub client: Client,
+    /// Where an app may be called now.
+    pub address: Address,
     /// What there is.
     pub catalog: Arc<Catalog>,
 }
@@ -69,7 +74,17 @@ impl Guests for Functions {
         };
         let unknown = || unavailable(format!("its deployment has no function `{function}`"));
         match self.catalog.app_of(deployment).await {
-            Ok(Some(app)) => Ok(self.there(&app, function).ok_or_else(unknown)),
+            Ok(Some(app)) => {
+                let Some(url) = (self.address)(&app) else {
+                    let why = format!(
+                        "the app `{}` is not named by the operator any more: list it under [[app]] of pawl.toml \
+                         again, or cancel the run",
+                        app.app
+                    );
+                    return Ok(Err(unavailable(why)));
+                };
+                Ok(self.there(&app, &url, function).ok_or_else(unknown))
+            }
             Ok(None) => match self.catalog.plugin(deployment).await {
                 Ok(plugin) => Ok(self.here(plugin, function).ok_or_else(unknown)),
                 Err(e) => failed(e),
@@ -104,11 +119,11 @@ impl Functions {
         })
     }
 
-    fn there(&self, app: &Registration, function: &FunctionId) -> Option<Arc<dyn Guest>> {
+    fn there(&self, app: &Registration, url: &str, function: &FunctionId) -> Option<Arc<dyn Guest>> {
         let manifest = app.functions.iter().find(|m| m.id == *function)?.clone();
         let remote = Remote {
             client: self.client.clone(),
-            url: app.url_of(function),
+            url: app::url_of(url, function),
             function: function.clone(),
             max_attempts: manifest.retries + 1,
             find: self.find(),

@@ -13,7 +13,7 @@ mod session;
 #[cfg(test)]
 mod sim;
 
-pub use guests::{Functions, Guest, Guests};
+pub use guests::{Address, Functions, Guest, Guests};
 
 use crate::clock;
 use crate::intake::Intake;
