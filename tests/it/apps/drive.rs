@@ -38,7 +38,7 @@ fn step(run: &Value, id: &str) -> Value {
 }
 
 for_each_sdk! {
-    steps_run_once_in_their_order_and_the_function_gives_its_output(host, sdk) {
+    fn steps_run_once_in_their_order_and_the_function_gives_its_output(host, sdk) {
         let event = json!({"name": "shop/plain", "data": {"word": "hi"}, "user": {"id": "u1"}});
         let event = host.send_event(&event).await;
         let run = host.wait_for(&event, "shop-plain", "Completed").await;
@@ -54,14 +54,14 @@ for_each_sdk! {
         assert_eq!(steps(&run), [two("a"), two("b")]);
     }
 
-    ids_that_repeat_in_a_loop_are_steps_of_their_own(host, sdk) {
+    fn ids_that_repeat_in_a_loop_are_steps_of_their_own(host, sdk) {
         let run = ended(&host, "loop", json!({}), "Completed").await;
         assert_eq!(run["output"], json!([0, 10, 20]), "{sdk:?}");
         let ids: Vec<_> = steps(&run).into_iter().map(|(id, ..)| id).collect();
         assert_eq!(ids, ["again", "again:1", "again:2"]);
     }
 
-    a_sleep_parks_the_run_and_wakes_it(host, sdk) {
+    fn a_sleep_parks_the_run_and_wakes_it(host, sdk) {
         let event = host.send("shop/nap", json!({})).await;
         host.wait_for(&event, "shop-nap", "Sleeping").await;
         let run = host.wait_for(&event, "shop-nap", "Completed").await;
@@ -69,7 +69,7 @@ for_each_sdk! {
         assert_eq!(step(&run, "short")["op"], "sleep");
     }
 
-    a_wait_gets_the_event_that_fits_and_nothing_when_its_time_is_over(host, sdk) {
+    fn a_wait_gets_the_event_that_fits_and_nothing_when_its_time_is_over(host, sdk) {
         let event = host.send("shop/wait", json!({"order": 7})).await;
         host.wait_for(&event, "shop-wait", "Sleeping").await;
         host.send("shop/paid", json!({"order": 8})).await;
@@ -79,7 +79,7 @@ for_each_sdk! {
         assert_eq!(run["output"], expected, "{sdk:?}");
     }
 
-    a_failed_step_alone_is_tried_again(host, sdk) {
+    fn a_failed_step_alone_is_tried_again(host, sdk) {
         let run = ended(&host, "flaky", json!({}), "Completed").await;
         assert_eq!(run["output"], json!({"first": "kept", "n": 3}), "{sdk:?}");
         let attempts = step(&run, "flaky")["attempts"].as_array().expect("attempts").len();
@@ -87,7 +87,7 @@ for_each_sdk! {
         assert_eq!(step(&run, "first")["attempts"].as_array().expect("attempts").len(), 1);
     }
 
-    retry_after_keeps_the_next_try_away_for_so_long(host, sdk) {
+    fn retry_after_keeps_the_next_try_away_for_so_long(host, sdk) {
         let event = host.send("shop/later", json!({})).await;
         host.wait_for(&event, "shop-later", "Sleeping").await;
         let run = host.wait_for(&event, "shop-later", "Completed").await;
@@ -99,12 +99,12 @@ for_each_sdk! {
         assert!(away >= 1_000, "{sdk:?}: {away} ms, {attempts}");
     }
 
-    a_function_that_fails_outside_of_its_steps_is_tried_again_and_keeps_them(host, sdk) {
+    fn a_function_that_fails_outside_of_its_steps_is_tried_again_and_keeps_them(host, sdk) {
         let run = ended(&host, "outside", json!({}), "Completed").await;
         assert_eq!(run["output"], json!({"kept": 1, "attempt": 2}), "{sdk:?}");
     }
 
-    an_error_that_no_try_would_cure_ends_the_run_and_tells_its_handler(host, sdk) {
+    fn an_error_that_no_try_would_cure_ends_the_run_and_tells_its_handler(host, sdk) {
         let run = ended(&host, "fatal", json!({}), "Failed").await;
         assert_eq!(step(&run, "boom")["attempts"].as_array().expect("attempts").len(), 1, "{sdk:?}");
         assert_eq!(run["error"]["message"], "never again");
@@ -117,11 +117,11 @@ for_each_sdk! {
         assert_eq!(step(&handled, "tell")["output"], "shop-fatal: never again");
     }
 
-    a_failed_step_may_be_caught(host, sdk) {
+    fn a_failed_step_may_be_caught(host, sdk) {
         assert_eq!(output(&host, "caught", json!({})).await, "mended: caught me", "{sdk:?}");
     }
 
-    functions_of_apps_and_of_the_sandbox_call_each_other(host, sdk) {
+    fn functions_of_apps_and_of_the_sandbox_call_each_other(host, sdk) {
         let functions = host.read("/v1/functions").await;
         let only = functions.as_array().expect("functions").iter().find(|f| f["id"] == "only-invoked").expect("it");
         let app = only["app"].clone();
@@ -134,7 +134,7 @@ for_each_sdk! {
         assert_eq!(host.wait_for(&event, "asker", "Completed").await["output"], json!({"answer": 8}));
     }
 
-    events_that_a_step_sends_are_stored(host, sdk) {
+    fn events_that_a_step_sends_are_stored(host, sdk) {
         let ids = output(&host, "send", json!({})).await;
         let ids = ids.as_array().expect("ids").clone();
         assert_eq!(ids.len(), 2, "{sdk:?}");
@@ -142,17 +142,17 @@ for_each_sdk! {
         assert_eq!((&second["name"], &second["data"]), (&json!("shop/told"), &json!({"n": 2})));
     }
 
-    steps_that_are_too_large_for_a_call_are_fetched(host, sdk) {
+    fn steps_that_are_too_large_for_a_call_are_fetched(host, sdk) {
         assert_eq!(output(&host, "large", json!({})).await, json!([2_000_000, 2_000_000, 2_000_000]), "{sdk:?}");
     }
 
-    parallel_steps_settle_in_any_order_and_come_to_one_result(host, sdk) {
+    fn parallel_steps_settle_in_any_order_and_come_to_one_result(host, sdk) {
         let run = ended(&host, "parallel", json!({}), "Completed").await;
         let expected = if sdk == Sdk::Python { json!([[1, 2], "after"]) } else { json!([[1, 2, "slept", 3], "after"]) };
         assert_eq!(run["output"], expected);
     }
 
-    a_killed_host_goes_on_after_the_last_recorded_step(host, sdk) {
+    fn a_killed_host_goes_on_after_the_last_recorded_step(host, sdk) {
         let mut host = host;
         let event = host.send("shop/nap", json!({})).await;
         host.wait_for(&event, "shop-nap", "Sleeping").await;

@@ -79,7 +79,7 @@ async fn pair(sdk: Sdk, setup: Setup) -> Option<(Host, App)> {
 
 /// Runs the same test for each SDK.
 macro_rules! for_each_sdk {
-    ($($(#[$doc:meta])* $name:ident($host:ident, $sdk:ident) $body:block)*) => {$(
+    ($(fn $name:ident($host:ident, $sdk:ident) $body:block)*) => {$(
         mod $name {
             use super::*;
 
