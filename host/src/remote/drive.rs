@@ -31,6 +31,7 @@ pub async fn pass(to: &Remote, input: &Input, steps: Box<dyn Steps>) -> Ending {
         here: None,
         open: Vec::new(),
         version: -1,
+        has_settled: false,
         in_turn: false,
     };
     match pass.run().await {
@@ -57,6 +58,8 @@ struct Pass<'a> {
     /// What has begun and not settled.
     open: Vec<Open>,
     version: i32,
+    /// Something has settled in this pass.
+    has_settled: bool,
     /// The app wants to be called after each step that settles, not after all of them.
     in_turn: bool,
 }
@@ -78,7 +81,9 @@ impl Pass<'_> {
             };
             let plans_only = !self.open.is_empty() && again.is_none();
             let began = clock::now();
-            let answer = self.ask_app(None, again.unwrap_or(self.input.attempt), plans_only).await?;
+            // what comes after a step that has settled is at its first try
+            let attempt = if self.has_settled { 0 } else { self.input.attempt };
+            let answer = self.ask_app(None, again.unwrap_or(attempt), plans_only).await?;
             let told = match (answer, &*self.open) {
                 (Ok(Answer::Returned(output)), _) => return Ok(Ok(output)),
                 (Ok(Answer::Steps(told)), _) => told,
@@ -157,6 +162,7 @@ impl Pass<'_> {
     }
 
     fn settle(&mut self, call: &StepCall, result: &Ended) {
+        self.has_settled = true;
         self.memo.put(&StepKey::parse(&call.id), call.op.kind(), result);
         self.open.retain(|open| open.call.id != call.id);
     }
@@ -165,10 +171,10 @@ impl Pass<'_> {
     /// under way any more, since what has settled may have won a race against a long wait. A
     /// failure: what it asked for was refused.
     async fn wait(&mut self) -> Result<Option<Failure>, Stop> {
-        let has_settled = self.memo.steps().len();
+        let before = self.memo.steps().len();
         while !self.open.is_empty() {
             let is_code = |open: &Open| matches!(open.call.op, Op::Run(_));
-            if self.memo.steps().len() > has_settled && !self.open.iter().any(is_code) {
+            if self.memo.steps().len() > before && !self.open.iter().any(is_code) {
                 return Ok(None);
             }
             let calls: Vec<_> = self.open.iter().map(|open| open.call.clone()).collect();

@@ -181,6 +181,35 @@ async fn steps_that_are_reported_in_the_middle_of_a_call_are_kept_one_by_one() {
 }
 
 #[tokio::test]
+async fn in_production_calls_and_answers_are_signed() {
+    let key = "signkey-prod-0123456789abcdef0123456789abcdef";
+    for sdk in [Sdk::Js4, Sdk::Js3, Sdk::Python] {
+        // nobody is there: the functions are in the app's own answer
+        let env = [
+            ("INNGEST_DEV", "0"),
+            ("INNGEST_BASE_URL", "http://127.0.0.1:9"),
+            ("INNGEST_SIGNING_KEY", key),
+            ("INNGEST_EVENT_KEY", "unused"),
+        ];
+        let Some(app) = App::start(sdk, &env).await else { return };
+        let keys = format!("{key},{}", pawl_tests::setup::SIGNING_KEY);
+        let listed = format!("[[app]]\nurl = \"{}\"\n", app.url);
+        let host = Setup::serve().env("INNGEST_SIGNING_KEY", keys).config(&listed).start().await;
+        pawl_tests::clock::until("the app", pawl_tests::clock::PATIENCE, async || {
+            let functions = host.read("/v1/functions").await;
+            let is_it = |f: &Value| f["id"] == "shop-loop";
+            let all = functions.as_array().cloned().unwrap_or_default();
+            all.iter().any(is_it).then_some(()).ok_or_else(|| format!("{sdk:?}: {functions}"))
+        })
+        .await;
+        assert_eq!(output(&host, "loop", json!({})).await, json!([0, 10, 20]), "{sdk:?}");
+        // a stranger that asks the app, or answers for it, is told nothing
+        let stranger = reqwest::Client::new().post(format!("{}?fnId=shop-loop&stepId=step", app.url));
+        assert_eq!(stranger.body("{}").send().await.expect("answers").status(), 401, "{sdk:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_race_has_its_winner() {
     for sdk in [Sdk::Js4, Sdk::Js3] {
         let Some((host, _app)) = pair(sdk, setup()).await else { return };
