@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 const NAME_CHARS: usize = 64;
 
 /// Names of other ways in: their senders' ids are not to be mixed up with those of a webhook.
-const TAKEN: [&str; 6] = ["api", "cron", "inngest", "pawl", "stripe", "webhook"];
+const TAKEN: [&str; 8] = ["api", "cron", "inngest", "none", "pawl", "seed", "stripe", "webhook"];
 
 /// Bounds of a tolerance, in seconds: none would accept what was recorded long ago.
 const TOLERANCES: std::ops::RangeInclusive<u64> = 1..=24 * 3_600;

@@ -47,10 +47,22 @@ pub(super) async fn test(State(http): State<Http>, headers: HeaderMap, body: Bod
     store(&http, &headers, body).await
 }
 
+/// Whether a function takes events of this name for verified webhooks.
+fn is_verified_name(http: &Http, name: &str) -> bool {
+    http.webhooks.iter().any(|w| w.function().is_some() && w.event_for_function() == name)
+}
+
 async fn store(http: &Http, headers: &HeaderMap, body: Body) -> Response {
     let stored = async {
         let body = body::read(headers, body, body::EVENTS_BYTES).await?;
         let mut events = api::parse(&body).map_err(|e| ApiError::InvalidEvent(e.to_string()))?;
+        if let Some(forged) = events.iter().find(|event| is_verified_name(http, &event.name)) {
+            let why = format!(
+                "`{}` is the event of a verified webhook: it comes from its endpoint alone",
+                forged.name
+            );
+            return Err(ApiError::InvalidEvent(why));
+        }
         let trace = ingress::trace(headers);
         events.iter_mut().for_each(|event| event.trace = trace);
         let seed = headers.get(api::SEED).and_then(|v| v.to_str().ok()).and_then(Seed::parse);

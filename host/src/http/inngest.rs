@@ -84,6 +84,10 @@ async fn read(http: &Http, request: Request, received_at: Timestamp) -> Result<A
     if must_sign && given.is_none() {
         return Err(ApiError::AppSignature(sign::BadSignature::Missing));
     }
+    if http.mode == Mode::Serve && given.is_some() {
+        // nothing is read of who cannot have signed it
+        sign::precheck(given, received_at)?;
+    }
     let body = body::read(&parts.headers, body, CALL_BYTES).await?;
     let key = match http.mode {
         // as Inngest's own clients: their server in development signs nothing

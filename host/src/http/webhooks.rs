@@ -11,6 +11,7 @@ use crate::ingress::stripe::Stripe;
 use crate::ingress::{self, Provider, Rejected, Said};
 use crate::store::Accepted;
 use crate::store::records::{Answered, Delivery};
+use crate::telemetry::one_line;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -85,7 +86,8 @@ async fn take(
         }))),
         Ok(Taken::Ignored(_, answer)) => Ok(Json(answer)),
         Err(e) => {
-            tracing::warn!(provider = provider.name(), code = e.code(), "webhook refused: {e}");
+            let why = one_line(&e.to_string());
+            tracing::warn!(provider = provider.name(), code = e.code(), "webhook refused: {why}");
             Err(e)
         }
     }

@@ -130,7 +130,7 @@ pub fn parse(body: &[u8]) -> Result<Vec<NewEvent>, BadEvents> {
 
 fn event(place: Place, text: &RawValue) -> Result<NewEvent, BadEvents> {
     let body: Body<'_> =
-        serde_json::from_str(text.get()).map_err(|e| BadEvents::Shape(place, e.to_string()))?;
+        serde_json::from_str(text.get()).map_err(|e| BadEvents::Shape(place, super::shortened(&e)))?;
     let payload = |raw: &RawValue| {
         Payload::parse(raw.get().to_owned(), limits::EVENT_BYTES).map_err(|e| BadEvents::Data(place, e))
     };

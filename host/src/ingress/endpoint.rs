@@ -14,7 +14,8 @@ use std::sync::Arc;
 const NAME_BYTES: usize = 255;
 
 /// Names that a part of a webhook's header has if it may hold what proves something.
-const SECRETIVE: [&str; 7] = ["authorization", "cookie", "hmac", "key", "secret", "signature", "token"];
+const SECRETIVE: [&str; 10] =
+    ["auth", "cookie", "credential", "hmac", "jwt", "key", "pass", "secret", "signature", "token"];
 
 /// Where webhooks come in that one sender sends.
 #[derive(Debug, Clone)]

@@ -50,6 +50,11 @@ pub fn trace(headers: &HeaderMap) -> Option<TraceParent> {
     TraceParent::parse(first.to_str().ok()?)
 }
 
+/// What is wrong with a body, without all of what stands in it.
+fn shortened(e: &serde_json::Error) -> String {
+    e.to_string().chars().take(200).collect()
+}
+
 /// Why a webhook is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejected {

@@ -152,7 +152,8 @@ fn event(body: &[u8], now: Timestamp) -> Result<NewEvent, Rejected> {
     if !value.is_object() {
         return Err(Rejected::InvalidEvent("it is no JSON object".into()));
     }
-    let body: Body<'_> = serde_json::from_str(text).map_err(|e| Rejected::InvalidEvent(e.to_string()))?;
+    let body: Body<'_> =
+        serde_json::from_str(text).map_err(|e| Rejected::InvalidEvent(super::shortened(&e)))?;
     for (name, value) in [("id", &body.id), ("type", &body.r#type)] {
         if value.is_empty() || value.len() > NAME_BYTES || value.chars().any(char::is_control) {
             return Err(Rejected::InvalidEvent(format!("its {name} is empty, too long or not plain")));

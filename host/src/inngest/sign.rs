@@ -36,6 +36,19 @@ pub fn answer(key: &Secret, body: &[u8], at: Timestamp) -> String {
     header(key, body.strip_suffix(b"\n").unwrap_or(body), at)
 }
 
+/// What can be said of a signature before the body is read: whether it has the form of one, and
+/// a time that may hold.
+pub fn precheck(given: Option<&str>, now: Timestamp) -> Result<(), BadSignature> {
+    let (seconds, _) = given.and_then(parts).ok_or(BadSignature::Missing)?;
+    is_near(seconds, now)?.then_some(()).ok_or(BadSignature::Stale)
+}
+
+/// Whether this time, in seconds, is near enough to ours.
+fn is_near(seconds: &str, now: Timestamp) -> Result<bool, BadSignature> {
+    let at = seconds.parse::<i64>().ok().and_then(|s| s.checked_mul(1_000)).ok_or(BadSignature::Missing)?;
+    Ok(now.as_millis().abs_diff(at) / 1_000 <= TOLERANCE.as_millis() / 1_000)
+}
+
 /// The key that has signed this request, received at `now`.
 pub fn verify_request<'k>(
     keys: &'k [Secret],
@@ -89,8 +102,7 @@ fn verify<'k>(
     now: Timestamp,
 ) -> Result<&'k Secret, BadSignature> {
     let (seconds, mac) = given.and_then(parts).ok_or(BadSignature::Missing)?;
-    let at = seconds.parse::<i64>().ok().and_then(|s| s.checked_mul(1_000)).ok_or(BadSignature::Missing)?;
-    let away = now.as_millis().abs_diff(at);
+    let is_near = is_near(seconds, now)?;
     // all keys are tried, whichever matches
     let mut found = None;
     for key in keys {
@@ -99,7 +111,7 @@ fn verify<'k>(
         }
     }
     let key = found.ok_or(BadSignature::Mismatch)?;
-    if away / 1_000 > TOLERANCE.as_millis() / 1_000 { Err(BadSignature::Stale) } else { Ok(key) }
+    if is_near { Ok(key) } else { Err(BadSignature::Stale) }
 }
 
 /// `t` in digits and `s` in bytes.

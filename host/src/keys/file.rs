@@ -176,6 +176,7 @@ pub fn change<T, E: From<BadFile>>(
     let io = |e| BadFile::Io(path.clone(), e);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(io)?;
     let lock = options().create(true).truncate(false).open(data.join("keys.lock")).map_err(io)?;
+    keep_owner(&lock, data).map_err(io)?;
     lock.lock().map_err(io)?;
     let (_, mut keys) = load(&path)?;
     let done = how(&mut keys)?;
@@ -183,6 +184,16 @@ pub fn change<T, E: From<BadFile>>(
     keys.iter_mut().filter(|key| !key.is_active(now)).for_each(|key| key.key = None);
     write(data, &path, &Content { keys }).map_err(io)?;
     Ok(done)
+}
+
+/// The file is the folder's owner's, also when root has run the command: the host has to read it.
+fn keep_owner(file: &File, folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let owner = fs::metadata(folder)?;
+    if file.metadata()?.uid() == owner.uid() {
+        return Ok(());
+    }
+    std::os::unix::fs::fchown(file, Some(owner.uid()), Some(owner.gid()))
 }
 
 fn options() -> OpenOptions {
@@ -196,6 +207,7 @@ fn write(data: &Path, path: &Path, content: &Content) -> io::Result<()> {
     // of a command that was killed
     let _none = fs::remove_file(&part);
     let mut file = options().create_new(true).open(&part)?;
+    keep_owner(&file, data)?;
     file.write_all(&serde_json::to_vec_pretty(content)?)?;
     file.sync_all()?;
     fs::rename(&part, path)?;

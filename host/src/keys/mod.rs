@@ -103,6 +103,11 @@ impl Keys {
                 tracing::info!(keys = keys.len(), "keys.json was read again");
                 Read { stamp, keys: keys.into() }
             }
+            // it may pass: the next use looks again
+            Err(e @ BadFile::Io(..)) => {
+                tracing::error!("{e}; the keys of before hold on, and it is tried again");
+                return read;
+            }
             Err(e) => {
                 tracing::error!("{e}; the keys of before hold on");
                 Read { stamp, keys: read.keys.clone() }

@@ -80,7 +80,7 @@ impl Pass<'_> {
                 _ => None,
             };
             let plans_only = !self.open.is_empty() && again.is_none();
-            let began = clock::now();
+            let (began, settled) = (clock::now(), self.memo.steps().len());
             // what comes after a step that has settled is at its first try
             let attempt = if self.has_settled { 0 } else { self.input.attempt };
             let answer = self.ask_app(None, again.unwrap_or(attempt), plans_only).await?;
@@ -95,19 +95,14 @@ impl Pass<'_> {
                 }
                 (Ok(Answer::Failed(failure)) | Err(failure), _) => return Ok(Err(failure)),
             };
-            let settled = self.memo.steps().len();
             self.take(told, began).await?;
-            if self.open.is_empty() && self.memo.steps().len() == settled {
-                idle += 1;
-                if idle > IDLE_CALLS {
-                    let why = "the app answers without a result and without a new step";
-                    return Ok(Err(Failure::new("NoProgress", why)));
-                }
-                continue;
-            }
-            idle = 0;
             if let Some(failure) = self.wait().await? {
                 return Ok(Err(failure));
+            }
+            idle = if self.memo.steps().len() > settled { 0 } else { idle + 1 };
+            if idle > IDLE_CALLS {
+                let why = "the app answers without a result and without a new step";
+                return Ok(Err(Failure::new("NoProgress", why)));
             }
         }
     }

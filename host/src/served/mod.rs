@@ -168,6 +168,8 @@ impl Served {
         trace: Option<TraceParent>,
     ) -> Result<Answer, Refused> {
         let mut call = Call::parse(body)?;
+        let room = tokio::time::timeout(ROOM, self.0.room.clone().acquire_owned()).await;
+        let Ok(Ok(_slot)) = room else { return Err(Refused::Busy) };
         if call.use_api {
             let state = self.0.server.state(&call.run).await;
             let (batch, actions) = state.map_err(Refused::State)?;
@@ -189,8 +191,6 @@ impl Served {
             Ok(plugin) => plugin,
             Err(e) => return Ok(failed(&Failure::new("DeploymentUnavailable", e.to_string()))),
         };
-        let room = tokio::time::timeout(ROOM, self.0.room.clone().acquire_owned()).await;
-        let Ok(Ok(_slot)) = room else { return Err(Refused::Busy) };
         let (input, way) = self.way(&offer.manifest, step.filter(|step| *step != NEXT), call);
         let grant = self.0.catalog.grant(&offer.manifest);
         let ending = self.0.runtime.pass(&plugin, &input, grant, Box::new(way.clone())).await;

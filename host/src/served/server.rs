@@ -166,7 +166,13 @@ impl Server {
                     return Ok(ids.ids);
                 }
                 Ok((status, answer))
-                    if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS =>
+                    if status.is_client_error()
+                        && !matches!(
+                            status,
+                            StatusCode::TOO_MANY_REQUESTS
+                                | StatusCode::REQUEST_TIMEOUT
+                                | StatusCode::TOO_EARLY
+                        ) =>
                 {
                     return Err(refused(status, &answer));
                 }

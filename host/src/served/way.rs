@@ -202,7 +202,7 @@ impl Way {
         let failure = failure.bounded();
         let (run, function, step) = (&about.run, &about.function, &executing.step);
         let message = one_line(&failure.message);
-        tracing::warn!(run, %function, %step, attempt = about.attempt + 1, name = failure.name, "served attempt failed: {message}");
+        tracing::warn!(run, %function, %step, attempt = about.attempt.saturating_add(1), name = failure.name, "served attempt failed: {message}");
         let op = Op::failed(&executing.ended(), &failure, is_final);
         Said::Failed(Box::new(op), failure, is_final)
     }
