@@ -93,6 +93,11 @@ impl Cursor {
         self
     }
 
+    /// See [`Cursor::keyed`].
+    pub fn is_keyed(&self) -> bool {
+        self.is_keyed
+    }
+
     /// The only step that this instance is to execute, beside the function's own.
     pub fn target(&self) -> Option<&StepKey> {
         self.target.as_ref()

@@ -101,8 +101,8 @@ pub(super) async fn checkpoint(
     body: Body,
 ) -> Result<Response, ApiError> {
     let body = body::read(&headers, body, REPORT_BYTES).await?;
-    let steps = reply::checkpoint(&body, clock::now()).map_err(ApiError::InvalidBody)?;
-    http.live.report(&id, steps).await.map_err(ApiError::NotLive)?;
+    let (request, steps) = reply::checkpoint(&body, clock::now()).map_err(ApiError::InvalidBody)?;
+    http.live.report(&id, request, steps).await.map_err(ApiError::NotLive)?;
     Ok(Json(json!({"ok": true})).into_response())
 }
 

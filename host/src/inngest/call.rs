@@ -18,6 +18,8 @@ pub struct Call<'a> {
     /// The function's id, where the app may report steps in the middle of the call
     /// (`/v1/checkpoint`); without it, it answers with each.
     pub function: Option<&'a str>,
+    /// The call's own id, for reports to name.
+    pub request: &'a str,
     /// Which try, from 0.
     pub attempt: u32,
     /// How many tries there are.
@@ -60,9 +62,8 @@ impl Call<'_> {
         });
         if let Some(function) = self.function {
             ctx["fn_id"] = function.into();
-            // reported back as they are; the run's id is enough for us
             ctx["qi_id"] = self.run.into();
-            ctx["request_id"] = self.run.into();
+            ctx["request_id"] = self.request.into();
             ctx["generation_id"] = 1.into();
         }
         let none = BTreeMap::new();
@@ -96,6 +97,7 @@ mod tests {
         let call = Call {
             run: "r1",
             function: None,
+            request: "1",
             attempt: 1,
             max_attempts: 4,
             target: None,

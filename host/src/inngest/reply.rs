@@ -1,7 +1,7 @@
 //! What an app answers: that its function is over, or steps (Inngest's SDK specification,
 //! sections 4.3.3 and 5).
 
-use super::step_id;
+use super::memo::wire_id;
 use http::HeaderMap;
 use pawl_engine::replay::{Fetch, Invocation, Op, RunOptions, StepCall, WaitFor};
 use pawl_engine::{Failure, FunctionId, Payload, Retry, Span, Timestamp, limits};
@@ -171,10 +171,12 @@ struct Userland {
 }
 
 /// Steps that an app reports in the middle of a call: the body of `/v1/checkpoint/{run}/async`.
-/// Those that were executed; an error says what cannot be read.
-pub fn checkpoint(body: &[u8], now: Timestamp) -> Result<Vec<Told>, String> {
+/// Of which call, and those that were executed; an error says what cannot be read.
+pub fn checkpoint(body: &[u8], now: Timestamp) -> Result<(String, Vec<Told>), String> {
     #[derive(Deserialize)]
     struct Body<'a> {
+        #[serde(default)]
+        request_id: String,
         #[serde(borrow)]
         steps: Vec<Wire<'a>>,
     }
@@ -186,7 +188,7 @@ pub fn checkpoint(body: &[u8], now: Timestamp) -> Result<Vec<Told>, String> {
             told.extend(step(op, &Headers::default(), now)?);
         }
     }
-    Ok(told.into_iter().filter(|told| told.result.is_some()).collect())
+    Ok((body.request_id, told.into_iter().filter(|told| told.result.is_some()).collect()))
 }
 
 fn steps(headers: &Headers, body: &[u8], now: Timestamp) -> Result<Reply, String> {
@@ -197,12 +199,15 @@ fn steps(headers: &Headers, body: &[u8], now: Timestamp) -> Result<Reply, String
     };
     let mut told = Vec::with_capacity(ops.len());
     for op in ops {
-        if matches!(op.op.as_str(), "RunComplete" | "SyncRunComplete") {
+        // steps before it are recorded first; asked again, the app comes to its end at once
+        if matches!(op.op.as_str(), "RunComplete" | "SyncRunComplete") && told.is_empty() {
             return Ok(
                 payload(op.data.map_or("null", RawValue::get)).map_or_else(Reply::Failed, Reply::Returned)
             );
         }
-        told.extend(step(op, headers, now)?);
+        if !op.op.ends_with("RunComplete") {
+            told.extend(step(op, headers, now)?);
+        }
     }
     Ok(Reply::Steps(told))
 }
@@ -253,7 +258,10 @@ fn key(op: &Wire<'_>) -> String {
         Some(u.index.filter(|n| *n > 0).map_or_else(|| id.clone(), |n| format!("{id}:{n}")))
     });
     let named = userland.into_iter().chain(op.display_name.clone()).chain(op.name.clone());
-    let fits = |key: &String| key.len() <= limits::STEP_ID_BYTES && step_id(key) == op.id;
+    // as a key it has to come to the same id again: `item:0` and ids that look like hashes do not
+    let fits = |key: &String| {
+        key.len() <= limits::STEP_ID_BYTES && wire_id(&pawl_engine::StepKey::parse(key)) == op.id
+    };
     named.into_iter().find(fits).unwrap_or_else(|| op.id.clone())
 }
 

@@ -31,6 +31,7 @@ impl Client {
     /// Passes that it calls for are in `live`.
     pub fn new(keys: Option<Keys>, live: Live) -> Result<Self, reqwest::Error> {
         let http = reqwest::Client::builder()
+            .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT)
             .timeout(TIMEOUT)

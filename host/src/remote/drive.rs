@@ -31,6 +31,7 @@ pub async fn pass(to: &Remote, input: &Input, steps: Box<dyn Steps>) -> Ending {
         here: None,
         open: Vec::new(),
         version: -1,
+        calls: 0,
         has_settled: false,
         in_turn: false,
     };
@@ -58,6 +59,8 @@ struct Pass<'a> {
     /// What has begun and not settled.
     open: Vec<Open>,
     version: i32,
+    /// How often the app was called in this pass.
+    calls: u32,
     /// Something has settled in this pass.
     has_settled: bool,
     /// The app wants to be called after each step that settles, not after all of them.
@@ -95,8 +98,10 @@ impl Pass<'_> {
                 }
                 (Ok(Answer::Failed(failure)) | Err(failure), _) => return Ok(Err(failure)),
             };
-            self.take(told, began).await?;
-            if let Some(failure) = self.wait().await? {
+            // who plans nothing wants to be called again
+            if self.take(told, began).await?
+                && let Some(failure) = self.wait().await?
+            {
                 return Ok(Err(failure));
             }
             idle = if self.memo.steps().len() > settled { 0 } else { idle + 1 };
@@ -124,8 +129,8 @@ impl Pass<'_> {
         }
     }
 
-    /// What was executed is recorded, what is planned is open.
-    async fn take(&mut self, told: Vec<Told>, began: Timestamp) -> Result<(), Stop> {
+    /// What was executed is recorded, what is planned is open. Whether anything is planned.
+    async fn take(&mut self, told: Vec<Told>, began: Timestamp) -> Result<bool, Stop> {
         let is_second = self.version >= 2;
         self.in_turn = !is_second || told.iter().any(|t| t.is_race);
         let mut planned = Vec::new();
@@ -143,10 +148,11 @@ impl Pass<'_> {
             }
         }
         // an app that is called tells all that it waits for
-        if !planned.is_empty() {
+        let is_planned = !planned.is_empty();
+        if is_planned {
             self.open = planned;
         }
-        Ok(())
+        Ok(is_planned)
     }
 
     /// A step's code was executed.
@@ -224,9 +230,13 @@ impl Pass<'_> {
         attempt: u32,
         plans_only: bool,
     ) -> Result<Result<Answer, Failure>, Stop> {
+        self.calls += 1;
+        // another call of the run may still be under way at the app, and its reports are not ours
+        let request = format!("{}-{}", clock::now().as_millis(), self.calls);
         let call = Call {
             run: &self.input.run,
-            function: self.here.as_ref().map(|_| self.to.function.as_str()),
+            function: self.here.as_ref().filter(|_| target.is_none()).map(|_| self.to.function.as_str()),
+            request: &request,
             attempt,
             max_attempts: self.to.max_attempts,
             target,
@@ -241,13 +251,17 @@ impl Pass<'_> {
         loop {
             let report = async {
                 match &mut self.here {
-                    Some(here) => here.reports.recv().await,
-                    None => std::future::pending().await,
+                    Some(here) if target.is_none() => here.reports.recv().await,
+                    _ => std::future::pending().await,
                 }
             };
             tokio::select! {
                 biased;
-                Some(Report { steps, kept }) = report => {
+                Some(report) = report => {
+                    let Report { request: of, steps, kept } = report;
+                    if of != request {
+                        continue;
+                    }
                     for Told { call, id, result, .. } in steps {
                         if let Some(result) = result.filter(|_| !self.memo.has(&id)) {
                             self.record(&call, began, result).await?;

@@ -15,6 +15,8 @@ pub struct Live(Arc<Mutex<HashMap<String, mpsc::Sender<Report>>>>);
 
 /// Steps that an app has executed in the middle of a call.
 pub(super) struct Report {
+    /// In which call.
+    pub(super) request: String,
     pub(super) steps: Vec<Told>,
     /// Told when they are durable; dropped when they are not taken.
     pub(super) kept: oneshot::Sender<()>,
@@ -33,11 +35,11 @@ pub(super) struct Here {
 pub struct NotLive;
 
 impl Live {
-    /// Hands steps to the run's pass; comes back when they are durable.
-    pub async fn report(&self, run: &str, steps: Vec<Told>) -> Result<(), NotLive> {
+    /// Hands steps of this call to the run's pass; comes back when they are durable.
+    pub async fn report(&self, run: &str, request: String, steps: Vec<Told>) -> Result<(), NotLive> {
         let pass = self.passes().get(run).cloned().ok_or(NotLive)?;
         let (kept, told) = oneshot::channel();
-        pass.send(Report { steps, kept }).await.map_err(|_| NotLive)?;
+        pass.send(Report { request, steps, kept }).await.map_err(|_| NotLive)?;
         told.await.map_err(|_| NotLive)
     }
 
@@ -70,17 +72,17 @@ mod tests {
     #[tokio::test]
     async fn a_report_reaches_the_pass_that_is_under_way_and_no_other() {
         let live = Live::default();
-        assert_eq!(live.report("r", Vec::new()).await, Err(NotLive));
+        assert_eq!(live.report("r", "1".into(), Vec::new()).await, Err(NotLive));
         let mut here = live.enter("r");
         let reporting = tokio::spawn({
             let live = live.clone();
-            async move { live.report("r", Vec::new()).await }
+            async move { live.report("r", "1".into(), Vec::new()).await }
         });
         let report = here.reports.recv().await.expect("a report");
         report.kept.send(()).expect("somebody waits");
         assert_eq!(reporting.await.expect("ends"), Ok(()));
         drop(here);
-        assert_eq!(live.report("r", Vec::new()).await, Err(NotLive));
+        assert_eq!(live.report("r", "1".into(), Vec::new()).await, Err(NotLive));
     }
 
     #[tokio::test]
@@ -89,7 +91,7 @@ mod tests {
         let mut here = live.enter("r");
         let reporting = tokio::spawn({
             let live = live.clone();
-            async move { live.report("r", Vec::new()).await }
+            async move { live.report("r", "1".into(), Vec::new()).await }
         });
         drop(here.reports.recv().await);
         assert_eq!(reporting.await.expect("ends"), Err(NotLive));

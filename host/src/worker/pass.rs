@@ -268,7 +268,11 @@ async fn give_up(worker: &Worker, claim: &Claim, failure: Failure) -> Result<(),
 /// One instance's part of the run.
 async fn once(crew: &Arc<Crew>) -> Result<(), Stop> {
     let (input, cursor) = {
-        let session = crew.session.lock().await;
+        let mut session = crew.session.lock().await;
+        if crew.run.guest.is_keyed() {
+            // it may read what is stored
+            session.flush().await?;
+        }
         (crew.run.input(session.replay.run()), session.replay.cursor())
     };
     let cursor = Shelf::new(crew.run.way(cursor));

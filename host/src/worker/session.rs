@@ -189,8 +189,12 @@ impl Session {
         };
         // that a sleep is over needs no record of its own, unless it has won a race: what
         // follows brings it along
+        // (a guest elsewhere may read what is stored)
         let is_race = calls.len() > 1;
-        let begins = asked.entries.iter().any(|e| is_race || !matches!(e, Entry::SleepEnded { .. }));
+        let begins = asked
+            .entries
+            .iter()
+            .any(|e| is_race || cursor.is_keyed() || !matches!(e, Entry::SleepEnded { .. }));
         self.pending.extend(asked.entries);
         for effect in asked.effects {
             self.take(effect, now);
@@ -322,7 +326,8 @@ impl Session {
     ) -> Result<Result<Payload, Failure>, Stop> {
         let attempt = match self.ask(cursor, std::slice::from_ref(call)).await? {
             Said::Recorded(_, recorded) => return Ok(recorded),
-            Said::Refused(failure) => return Ok(Err(failure)),
+            // what is not recorded is not answered as if it were
+            Said::Refused(failure) => return Err(Stop::Failed(failure)),
             Said::Work(mut work) => work.remove(0).1,
             // its next try was not to begin yet
             Said::Wait(until) => {

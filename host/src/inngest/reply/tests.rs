@@ -1,6 +1,7 @@
 //! Answers as they were recorded from official SDKs, and what is none.
 
 use super::*;
+use crate::inngest::step_id;
 use proptest::prelude::*;
 
 fn now() -> Timestamp {
@@ -47,6 +48,25 @@ fn a_repeat_is_known_by_its_index_and_an_unknown_id_by_its_hash() {
     assert_eq!(told(&repeat).call.id, "a:2");
     let odd = format!(r#"[{{"id":"{}","op":"StepPlanned","name":"other","opts":null}}]"#, step_id("x"));
     assert_eq!(told(&odd).call.id, step_id("x"));
+}
+
+#[test]
+fn an_id_that_would_not_come_to_itself_again_is_known_by_its_hash() {
+    for id in ["item:0", "x:007", "slot 10:00", "0737c22d3bfae812339732d14d8c7dbd6dc4e09c"] {
+        let body =
+            format!(r#"[{{"id":"{}","op":"StepRun","userland":{{"id":"{id}"}},"data":1}}]"#, step_id(id));
+        let key = pawl_engine::StepKey::parse(&told(&body).call.id);
+        assert_eq!(wire_id(&key), step_id(id), "{id}");
+    }
+}
+
+#[test]
+fn steps_that_come_with_the_functions_end_are_not_lost() {
+    let body = r#"[{"id":"x","op":"StepRun","data":1},{"op":"RunComplete","id":"0737","data":2}]"#;
+    let Ok(Reply::Steps(steps)) = read(206, &headers(&[]), body.as_bytes(), now()) else {
+        panic!("no steps")
+    };
+    assert_eq!(steps.len(), 1);
 }
 
 #[test]
