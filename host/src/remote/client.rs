@@ -45,7 +45,7 @@ impl Client {
         &self,
         to: &Remote,
         step: &str,
-        run: &str,
+        (run, request): (&str, &str),
         version: i32,
         body: Vec<u8>,
     ) -> Result<(Reply, Headers), Failure> {
@@ -53,15 +53,17 @@ impl Client {
             Failure::new("BadAppUrl", "the app's URL is none: register it again").for_good()
         })?;
         let host = url.host_str().unwrap_or_default().to_owned();
-        let mut request = self
+        let mut post = self
             .http
             .post(url)
             .header("content-type", "application/json")
             .header("x-run-id", run)
+            // an app's reports name it
+            .header("x-request-id", request)
             .header("x-inngest-req-version", version.to_string());
         let keys = self.keys.as_ref().map(Keys::signing);
         if let Some(key) = keys.as_ref().and_then(|keys| keys.first()) {
-            request = request.header(sign::HEADER, sign::request(key, &body, clock::now()));
+            post = post.header(sign::HEADER, sign::request(key, &body, clock::now()));
         }
         let unreachable = |e: reqwest::Error| {
             let why = if e.is_timeout() { "did not answer in time" } else { "cannot be reached" };
@@ -70,7 +72,7 @@ impl Client {
                 format!("the app at {host} {why}: is it running, and at this address?"),
             )
         };
-        let answer = request.body(body).send().await.map_err(unreachable)?;
+        let answer = post.body(body).send().await.map_err(unreachable)?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let body = bounded(answer).await?;
         let now = clock::now();

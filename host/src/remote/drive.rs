@@ -245,7 +245,7 @@ impl Pass<'_> {
         };
         let body = call.body(&self.events, &self.memo);
         let step = target.unwrap_or("step");
-        let answer = self.to.client.call(self.to, step, &self.input.run, self.version, body);
+        let answer = self.to.client.call(self.to, step, (&self.input.run, &request), self.version, body);
         tokio::pin!(answer);
         let mut began = clock::now();
         loop {
@@ -259,7 +259,7 @@ impl Pass<'_> {
                 biased;
                 Some(report) = report => {
                     let Report { request: of, steps, kept } = report;
-                    if of != request {
+                    if !of.is_empty() && of != request {
                         continue;
                     }
                     for Told { call, id, result, .. } in steps {

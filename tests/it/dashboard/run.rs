@@ -98,7 +98,7 @@ async fn a_run_is_paused_resumed_cancelled_and_run_again_from_its_page() {
         assert_eq!(led_to(&act(verb, &[]).await), run);
         let page = browser.read(&path).await;
         says(&page, said);
-        assert_eq!(host.run(&run).await["status"], status);
+        host.wait_for_run(&run, status).await;
         // it is said once
         does_not_say(&browser.read(&path).await, said);
     }
