@@ -17,6 +17,7 @@
 mod begin;
 mod call;
 mod end;
+mod keys;
 
 pub use begin::check;
 pub use call::{
@@ -24,12 +25,12 @@ pub use call::{
     WaitFor, World,
 };
 pub use end::{Reworked, cancel, give_up, move_to, outcomes_before, pause, resume};
+pub use keys::{Answered, Keys};
 
 use crate::journal::Kind;
 use crate::run::{Step, StepState};
 use crate::{Entry, Failure, Mail, Payload, Phase, Run, RunId, StepKey, Timestamp, limits};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// A run while it is carried.
 #[derive(Debug)]
@@ -47,7 +48,7 @@ pub struct Replay {
 #[derive(Debug, Default)]
 pub struct Cursor {
     /// Which occurrences of an id have been answered.
-    answered: BTreeMap<Arc<str>, BTreeSet<u32>>,
+    answered: Answered,
     /// Steps that earlier passes came to, and this one has not yet.
     missing: BTreeSet<StepKey>,
     /// The step whose code is executing.
@@ -109,7 +110,7 @@ impl Cursor {
     }
 
     fn mark_answered(&mut self, key: &StepKey) {
-        self.answered.entry(key.name.clone()).or_default().insert(key.occurrence);
+        self.answered.mark(key);
     }
 }
 
@@ -263,22 +264,12 @@ impl Replay {
         if calls.len() > limits::STEPS_PER_RUN {
             return Err(Refused::TooManySteps);
         }
-        let mut taken: BTreeSet<(&str, u32)> = BTreeSet::new();
+        let mut free = cursor.answered.keys(calls);
         let mut keys = Vec::with_capacity(calls.len());
         for call in calls {
             let key = match cursor.is_keyed {
                 true => StepKey::whole(&call.id)?,
-                false => {
-                    let answered = cursor.answered.get(call.id.as_str());
-                    let is_free = |n: &u32| {
-                        !answered.is_some_and(|a| a.contains(n)) && !taken.contains(&(call.id.as_str(), *n))
-                    };
-                    let occurrence = (0..).find(is_free).unwrap_or(u32::MAX);
-                    if calls.len() > 1 {
-                        taken.insert((&call.id, occurrence));
-                    }
-                    StepKey::new(&call.id, occurrence)?
-                }
+                false => free.next_of(&call.id)?,
             };
             self.check_kind(&key, &call.op)?;
             self.check_length(&key, &call.op)?;

@@ -17,7 +17,7 @@ use crate::telemetry::one_line;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use pawl_engine::{Run, RunId};
@@ -47,8 +47,7 @@ pub(super) async fn app(State(http): State<Http>, request: Request, next: Next) 
 /// Whether `Authorization` holds the hash of one of the keys. What stands before the hash, the
 /// name of an environment, is not looked at: one side may have its key without it.
 fn hashed_key(headers: &HeaderMap, keys: &[Secret]) -> Result<(), ApiError> {
-    let given = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
-    let given = given.and_then(|v| v.strip_prefix("Bearer ")).map(bare).unwrap_or_default();
+    let given = auth::bearer(headers).map(bare).unwrap_or_default();
     let is_it =
         |key: &&Secret| Secret::load(bare(&sign::hashed(key))).is_ok_and(|(hash, _)| hash.matches(given));
     // all are compared, whichever matches
@@ -161,6 +160,7 @@ pub(super) async fn list(State(http): State<Http>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::header;
 
     fn bearer(token: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();

@@ -124,7 +124,7 @@ impl fmt::Display for WrongKey {
 }
 
 /// What stands behind `Bearer`.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let given = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok())?;
     given.strip_prefix("Bearer ").map(str::trim)
 }

@@ -37,7 +37,7 @@ struct Body<'a> {
     ctx: Value,
     event: &'a Value,
     events: &'a [Value],
-    steps: Option<&'a BTreeMap<String, Box<RawValue>>>,
+    steps: &'a BTreeMap<String, Box<RawValue>>,
     use_api: bool,
     version: i32,
 }
@@ -71,7 +71,7 @@ impl Call<'_> {
             ctx,
             event: events.first().unwrap_or(&Value::Null),
             events: if use_api { &[] } else { events },
-            steps: Some(if use_api { &none } else { memo.steps() }),
+            steps: if use_api { &none } else { memo.steps() },
             use_api,
             version: self.version,
         };

@@ -18,7 +18,7 @@ pub struct Memo {
 
 impl Memo {
     /// A step has settled.
-    pub fn put(&mut self, key: &StepKey, kind: pawl_engine::Kind, result: &Result<Payload, Failure>) {
+    pub fn put(&mut self, key: &StepKey, kind: Kind, result: &Result<Payload, Failure>) {
         let id = wire_id(key);
         if self.steps.insert(id.clone(), value(kind, result)).is_none() {
             self.stack.push(id);

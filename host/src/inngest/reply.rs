@@ -1,7 +1,7 @@
 //! What an app answers: that its function is over, or steps (Inngest's SDK specification,
 //! sections 4.3.3 and 5).
 
-use super::memo::wire_id;
+use super::{duration, memo::wire_id};
 use http::HeaderMap;
 use pawl_engine::replay::{Fetch, Invocation, Op, RunOptions, StepCall, WaitFor};
 use pawl_engine::{Failure, FunctionId, Payload, Retry, Span, Timestamp, limits};
@@ -275,10 +275,6 @@ fn sleep(text: &str, now: Timestamp) -> Option<Op> {
 /// A span, or the time until a moment.
 fn span(text: &str, now: Timestamp) -> Option<Span> {
     moment(text).map_or_else(|| duration(text), |at| Some(at.max(now) - now))
-}
-
-fn duration(text: &str) -> Option<Span> {
-    humantime::parse_duration(text.trim()).ok().map(Span::from)
 }
 
 /// Dates have at least ten characters, spans fewer.

@@ -9,10 +9,10 @@ use crate::inngest::wire_ops::{Executed, Op};
 use crate::runtime::{Grant, KvCall, KvReply, Level, Open, Reply, Steps, Stop};
 use crate::telemetry::one_line;
 use async_trait::async_trait;
-use pawl_engine::replay::{self, Fetch, Op as Wanted, Refused, StepCall};
+use pawl_engine::replay::{self, Answered, Fetch, Op as Wanted, Refused, StepCall};
 use pawl_engine::{Failure, FunctionId, Manifest, NewEvent, Payload, Retry, StepKey, Timestamp, limits};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What the pass is about.
@@ -50,7 +50,7 @@ pub(super) type IsFinal = bool;
 #[derive(Default)]
 struct State {
     /// Which occurrences of an id have been answered.
-    answered: BTreeMap<String, BTreeSet<u32>>,
+    answered: Answered,
     /// How many steps have been.
     count: usize,
     executing: Option<Executing>,
@@ -223,7 +223,7 @@ impl Way {
 
 impl State {
     fn answer(&mut self, key: &StepKey) {
-        self.answered.entry(key.name.to_string()).or_default().insert(key.occurrence);
+        self.answered.mark(key);
         self.count += 1;
     }
 }
@@ -234,8 +234,7 @@ impl Executing {
     }
 }
 
-/// Each call's key: its id, with the lowest occurrences that have no answer yet, as
-/// [`pawl_engine::Replay`] gives them.
+/// Each call's key, and whether it can be asked for at all.
 fn keys(state: &State, calls: &[StepCall]) -> Result<Vec<StepKey>, Refused> {
     if calls.is_empty() {
         return Err(Refused::Nothing);
@@ -243,15 +242,10 @@ fn keys(state: &State, calls: &[StepCall]) -> Result<Vec<StepKey>, Refused> {
     if calls.len() + state.count > limits::STEPS_PER_RUN {
         return Err(Refused::TooManySteps);
     }
-    let mut taken: BTreeSet<(&str, u32)> = BTreeSet::new();
+    let mut free = state.answered.keys(calls);
     let mut keys = Vec::with_capacity(calls.len());
     for call in calls {
-        let answered = state.answered.get(call.id.as_str());
-        let is_free =
-            |n: &u32| !answered.is_some_and(|a| a.contains(n)) && !taken.contains(&(call.id.as_str(), *n));
-        let occurrence = (0..).find(is_free).unwrap_or(u32::MAX);
-        let key = StepKey::new(&call.id, occurrence)?;
-        taken.insert((&call.id, occurrence));
+        let key = free.next_of(&call.id)?;
         let span = match &call.op {
             Wanted::Sleep(span) => Some(*span),
             Wanted::Wait(wait) => Some(wait.timeout),
