@@ -56,7 +56,7 @@ pub struct Flags {
     /// Functions: a folder or .wasm files, watched [pawl.toml: functions] [default: ./functions]
     #[arg(long, value_name = "PATH,…", env = "PAWL_FUNCTIONS", value_delimiter = ',')]
     pub functions: Vec<PathBuf>,
-    /// An app written with Inngest's SDKs, by the URL of its `serve`; may be repeated [pawl.toml: [[app]]]
+    /// An app written with Inngest's SDKs, by the URL of its `serve`; may be repeated [pawl.toml: app.url]
     #[arg(long = "app", value_name = "URL", env = "PAWL_APPS", value_delimiter = ',')]
     pub apps: Vec<String>,
     /// Store: `sqlite`, or `memory` for a trial that forgets [pawl.toml: store] [default: sqlite]
