@@ -7,12 +7,14 @@
 //! - [`collector`]: an OpenTelemetry collector, which can be away
 //! - [`instant`]: InstantDB's admin API, as far as functions use it
 //! - [`clients`]: the official clients, run with node and Python
+//! - [`app`]: apps that are written with Inngest's official SDKs
 //! - [`languages`]: the languages that functions are written in
 //! - [`raw`]: connections below HTTP's manners
 //!
 //! Nothing here may depend on the host's crates: tests see what users see.
 
 pub mod answer;
+pub mod app;
 pub mod clients;
 pub mod clock;
 pub mod collector;

@@ -228,6 +228,23 @@ mod tests {
     }
 
     #[test]
+    fn recorded_signatures_of_a_server_and_an_app_are_those_that_are_made_here() {
+        let k = key("0123456789abcdef0123456789abcdef");
+        let recording = include_str!("../../../tests/fixtures/inngest/signed.jsonl");
+        for line in recording.lines() {
+            let exchange: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            let text = |name: &str| exchange[name].as_str().expect("a text");
+            let at = |name: &str| {
+                let (t, _) = parts(text(name)).expect("a signature");
+                seconds(t.parse().expect("a number"))
+            };
+            assert_eq!(request(&k, text("request").as_bytes(), at("signature")), text("signature"));
+            assert_eq!(answer(&k, text("text").as_bytes(), at("answered")), text("answered"));
+        }
+        assert_eq!(recording.lines().count(), 15);
+    }
+
+    #[test]
     fn keys_are_hashed_as_inngest_hashes_them() {
         let vectors = [
             (

@@ -4,6 +4,7 @@
 //! it, what it is held against; so that a busy machine weighs on both. Names of
 //! sections as arguments run those alone and write nothing.
 
+mod apps;
 mod bare;
 mod clock;
 mod crashes;
@@ -21,8 +22,8 @@ use anyhow::Context;
 use figures::Figure;
 use pawl_tests::paths;
 
-const SECTIONS: [&str; 8] =
-    ["webhooks", "steps", "instances", "languages", "sleepers", "growth", "history", "crashes"];
+const SECTIONS: [&str; 9] =
+    ["webhooks", "steps", "apps", "instances", "languages", "sleepers", "growth", "history", "crashes"];
 
 /// Where the table goes.
 const BEGIN: &str = "<!-- measured by `cargo xtask bench` -->\n";
@@ -51,6 +52,7 @@ async fn measure(section: &str) -> anyhow::Result<Vec<Figure>> {
     match section {
         "webhooks" => webhooks::measure().await,
         "steps" => steps::measure().await,
+        "apps" => apps::measure().await,
         "instances" => instances::measure().await,
         "languages" => languages::measure().await,
         "sleepers" => sleepers::measure().await,

@@ -41,20 +41,28 @@ fn entry_bytes() -> usize {
         .len()
 }
 
-/// All runs become due at one moment; steps a second from then to the last one's end.
+/// Steps a second.
 async fn burst(host: &Host) -> anyhow::Result<f64> {
+    let event = json!({"name": "test/ten-steps", "data": {"n": STEPS}});
+    Ok(burst_of(host, &event, RUNS).await? * STEPS as f64)
+}
+
+/// The runs of so many thousands of this event become due at one moment: runs a second from
+/// then to the last one's end.
+pub(crate) async fn burst_of(host: &Host, event: &Value, runs: usize) -> anyhow::Result<f64> {
     let due = clock::unix_ms() + HEAD_START_MS;
     let mut connection = Connection::open(host.addr()).await?;
-    for _ in 0..RUNS / 1_000 {
-        let event = json!({"name": "test/ten-steps", "data": {"n": STEPS}, "ts": due});
-        let body = Value::Array(vec![event; 1_000]).to_string();
+    let mut event = event.clone();
+    event["ts"] = due.into();
+    for _ in 0..runs / 1_000 {
+        let body = Value::Array(vec![event.clone(); 1_000]).to_string();
         connection.exchange(&load::post("/e/bench", "", body.as_bytes())).await?;
     }
     load::until_idle(host, due).await?;
     let seconds = (clock::unix_ms() - due) as f64 / 1_000.0;
     let failed = host.read("/v1/runs?status=Failed&limit=1").await;
     anyhow::ensure!(failed.as_array().is_some_and(Vec::is_empty), "a run failed: {failed}");
-    Ok((RUNS * STEPS) as f64 / seconds)
+    Ok(runs as f64 / seconds)
 }
 
 /// One run at a time, from its event to its end, as its own times tell.

@@ -23,7 +23,7 @@ use pawl_tests::upstream::Upstream;
 use serde_json::{Value, json};
 
 /// A text field.
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+pub(super) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_else(|| panic!("no text `{key}` in {value:#}"))
 }
 
@@ -39,7 +39,7 @@ fn millis(time: &str) -> i64 {
 }
 
 /// A time of a run or an event, as [`millis`].
-fn at(value: &Value, key: &str) -> i64 {
+pub(super) fn at(value: &Value, key: &str) -> i64 {
     millis(text(value, key))
 }
 
@@ -51,7 +51,7 @@ fn is_close(one: i64, other: i64) -> bool {
 
 /// Sends events of this name with these data in one request, so that they come in at one
 /// moment: their ids.
-async fn send_all(host: &Host, name: &str, data: impl IntoIterator<Item = Value>) -> Vec<String> {
+pub(super) async fn send_all(host: &Host, name: &str, data: impl IntoIterator<Item = Value>) -> Vec<String> {
     let events: Vec<_> = data.into_iter().map(|data| json!({ "name": name, "data": data })).collect();
     let answer = host.post("/e/k", json!(events).to_string()).await.expect(200).json();
     let ids = answer["ids"].as_array().expect("ids").iter();
@@ -59,14 +59,14 @@ async fn send_all(host: &Host, name: &str, data: impl IntoIterator<Item = Value>
 }
 
 /// A function's runs with this status, oldest first.
-async fn by_status(host: &Host, function: &str, status: &str) -> Vec<Value> {
+pub(super) async fn by_status(host: &Host, function: &str, status: &str) -> Vec<Value> {
     let mut runs = host.all(&format!("/v1/runs?function_id={function}&status={status}")).await;
     runs.reverse();
     runs
 }
 
 /// Waits until so many of a function's runs have this status: those runs, oldest first.
-async fn wait_for_runs(host: &Host, function: &str, status: &str, n: usize) -> Vec<Value> {
+pub(super) async fn wait_for_runs(host: &Host, function: &str, status: &str, n: usize) -> Vec<Value> {
     until(&format!("{n} runs of {function} to be {status}"), PATIENCE, async || {
         let runs = by_status(host, function, status).await;
         if runs.len() == n { Ok(runs) } else { Err(runs.len().to_string()) }
@@ -75,14 +75,14 @@ async fn wait_for_runs(host: &Host, function: &str, status: &str, n: usize) -> V
 }
 
 /// All of a function's runs, oldest first.
-async fn runs_of(host: &Host, function: &str) -> Vec<Value> {
+pub(super) async fn runs_of(host: &Host, function: &str) -> Vec<Value> {
     let mut runs = host.all(&format!("/v1/runs?function_id={function}")).await;
     runs.reverse();
     runs
 }
 
 /// Waits until at least so many calls have come.
-async fn wait_for_calls(upstream: &Upstream, n: usize) {
+pub(super) async fn wait_for_calls(upstream: &Upstream, n: usize) {
     until(&format!("{n} calls"), PATIENCE, async || match upstream.count() {
         count if count >= n => Ok(()),
         count => Err(count.to_string()),
@@ -91,7 +91,7 @@ async fn wait_for_calls(upstream: &Upstream, n: usize) {
 }
 
 /// The paths that were called, in their order.
-fn paths(upstream: &Upstream) -> Vec<String> {
+pub(super) fn paths(upstream: &Upstream) -> Vec<String> {
     let path = |line: &str| line.trim_start_matches("GET ").to_owned();
     upstream.calls().iter().map(|call| path(&call.line)).collect()
 }
@@ -116,7 +116,7 @@ async fn kill_and_restart(host: &mut Host, upstream: &Upstream) {
 }
 
 /// Asserts that no two of these runs held their step at the same time. They are ended.
-async fn expect_one_after_the_other(host: &Host, runs: &[&Value]) {
+pub(super) async fn expect_one_after_the_other(host: &Host, runs: &[&Value]) {
     let mut spans = Vec::new();
     for run in runs {
         let run = host.run(text(run, "run_id")).await;
@@ -130,7 +130,7 @@ async fn expect_one_after_the_other(host: &Host, runs: &[&Value]) {
 }
 
 /// What the host says of the functions that an event made no run of.
-async fn skipped(host: &Host, event: &str) -> Value {
+pub(super) async fn skipped(host: &Host, event: &str) -> Value {
     let event = host.read(&format!("/v1/events/{event}")).await;
     event.get("skipped").cloned().unwrap_or_else(|| json!([]))
 }

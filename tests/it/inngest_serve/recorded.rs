@@ -1,7 +1,8 @@
 //! The calls that Inngest's own server made of an app with its own client, made of us.
 
-use super::wire::{app, signed};
+use super::wire::{app, ask, is_signed, signed};
 use pawl_tests::paths::repository;
+use pawl_tests::{Answer, Host};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -23,11 +24,39 @@ const FUNCTIONS: [&str; 14] = [
     "waiter",
 ];
 
-/// The recorded calls.
-fn recorded() -> Vec<Value> {
-    let path = repository().join("tests/fixtures/inngest/calls.jsonl");
+/// The calls of a recording.
+fn recorded(file: &str) -> Vec<Value> {
+    let path = repository().join("tests/fixtures/inngest").join(file);
     let text = std::fs::read_to_string(&path).expect("the recording");
     text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+/// A text field.
+fn text<'a>(exchange: &'a Value, name: &str) -> &'a str {
+    exchange[name].as_str().unwrap_or_else(|| panic!("no text `{name}`: {exchange}"))
+}
+
+/// What comes after the path.
+fn query(exchange: &Value) -> &str {
+    text(exchange, "url").strip_prefix("/api/inngest").expect("the path")
+}
+
+/// Makes the recorded call, and asserts that it is answered as the app answered.
+async fn expect_same(host: &Host, exchange: &Value) {
+    let answer = signed(host, Method::POST, query(exchange), text(exchange, "request")).await;
+    let shown = format!(
+        "{}\n{}\nwas answered {} {}",
+        query(exchange),
+        exchange["request"],
+        answer.status,
+        answer.body
+    );
+    assert_eq!(answer.status, exchange["status"], "{shown}");
+    for name in ["x-inngest-no-retry", "retry-after"] {
+        let theirs = exchange["headers"][name].as_str().unwrap_or_default();
+        assert_eq!(answer.header(name), theirs, "{name}: {shown}");
+    }
+    assert_eq!(comparable(answer.json()), comparable(exchange["answer"].clone()), "{shown}");
 }
 
 /// What every app says otherwise: stacks, times, ids that are drawn, and a name for people that
@@ -75,23 +104,80 @@ async fn recorded_calls_of_a_real_server_are_answered_as_its_own_client_answered
     let server = pawl_tests::upstream::Upstream::start().await;
     let host = app(&server.url("")).start().await;
     let mut functions = std::collections::BTreeSet::new();
-    for exchange in recorded() {
-        let url = exchange["url"].as_str().expect("a URL");
-        let query = url.strip_prefix("/api/inngest").expect("the path");
+    for exchange in recorded("calls.jsonl") {
+        let query = query(&exchange);
         let function = query.split('&').next().and_then(|id| id.strip_prefix("?fnId=cap-"));
         functions.insert(function.expect("a function").to_owned());
         if query.contains("cap-sender") {
             server.plan(200, r#"{"ids":["01A","01B"],"status":200}"#);
         }
-        let answer = signed(&host, Method::POST, query, exchange["request"].as_str().expect("a body")).await;
-        let shown =
-            format!("{query}\n{}\nwas answered {} {}", exchange["request"], answer.status, answer.body);
-        assert_eq!(answer.status, exchange["status"], "{shown}");
-        for name in ["x-inngest-no-retry", "retry-after"] {
-            let theirs = exchange["headers"][name].as_str().unwrap_or_default();
-            assert_eq!(answer.header(name), theirs, "{name}: {shown}");
-        }
-        assert_eq!(comparable(answer.json()), comparable(exchange["answer"].clone()), "{shown}");
+        expect_same(&host, &exchange).await;
     }
     assert!(functions.iter().eq(FUNCTIONS.iter()), "{functions:?}");
+}
+
+/// The key of the recording whose calls were signed.
+const RECORDED_KEY: &str = "signkey-test-0123456789abcdef0123456789abcdef";
+
+#[tokio::test]
+async fn recorded_signed_calls_hold_no_longer_and_signed_anew_are_answered_as_they_were() {
+    let host = app("http://127.0.0.1:9").env("INNGEST_SIGNING_KEY", RECORDED_KEY).start().await;
+    let calls = recorded("signed.jsonl");
+    assert_eq!(calls.len(), 15);
+    for exchange in &calls {
+        let (query, body) = (query(exchange), text(exchange, "request"));
+        let post = async |signature: &str| {
+            ask(&host, Method::POST, query, body, &[("x-inngest-signature", signature)]).await
+        };
+        // as it was recorded, days ago
+        let replayed: Answer = post(text(exchange, "signature")).await;
+        assert_eq!(replayed.status, 401, "{}", replayed.body);
+        let answer = post(&super::wire::sign(RECORDED_KEY, body)).await;
+        is_signed(&answer, RECORDED_KEY);
+        assert_eq!(answer.status, exchange["status"]);
+        let theirs = serde_json::from_str(text(exchange, "text")).expect("JSON");
+        assert_eq!(comparable(answer.json()), comparable(theirs), "{body}");
+    }
+}
+
+/// A checkpointing app answers a run's end in a step's form.
+fn at_the_end(mut exchange: Value) -> Value {
+    if exchange["answer"][0]["op"] == "RunComplete" {
+        exchange["answer"] = exchange["answer"][0]["data"].clone();
+        exchange["status"] = 200.into();
+    }
+    exchange
+}
+
+/// The call after this one, when its app has told this step.
+fn after(exchange: &Value, step: &Value) -> Value {
+    let mut body: Value = serde_json::from_str(text(exchange, "request")).expect("JSON");
+    body["steps"][text(step, "id")] = json!({"data": step["data"]});
+    let stack = body["ctx"]["stack"]["stack"].as_array_mut().expect("a stack");
+    stack.push(step["id"].clone());
+    body["ctx"]["stack"]["current"] = stack.len().into();
+    let mut next = exchange.clone();
+    next["request"] = body.to_string().into();
+    next
+}
+
+#[tokio::test]
+async fn recorded_calls_of_a_checkpointing_app_come_to_the_same_steps_and_ends() {
+    let host = app("http://127.0.0.1:9").start().await;
+    let calls = recorded("checkpointed.jsonl");
+    assert_eq!(calls.len(), 13);
+    let mut told = 0;
+    for exchange in calls {
+        let mut exchange = exchange;
+        // what it told in the middle of a call we answer, step by step
+        for step in exchange["checkpoints"].as_array().cloned().unwrap_or_default() {
+            let mut now = exchange.clone();
+            (now["answer"], now["status"]) = (json!([step]), 206.into());
+            expect_same(&host, &now).await;
+            exchange = after(&exchange, &step);
+            told += 1;
+        }
+        expect_same(&host, &at_the_end(exchange)).await;
+    }
+    assert_eq!(told, 2);
 }
