@@ -154,16 +154,6 @@ on({ event: "shop/large" }, { id: "large" }, async ({ step }) => {
   return sizes;
 });
 
-on(
-  [{ event: "shop/limited" }, { cron: "TZ=Europe/Paris 0 12 1 1 *" }],
-  { id: "limited", concurrency: [{ limit: 1, key: "event.data.user" }], cancelOn: [{ event: "shop/stop", match: "data.user" }] },
-  async ({ event, step }) => {
-    await step.run("work", () => new Promise((done) => setTimeout(done, 50)));
-    await step.sleep("rest", event.data.rest ?? "1s");
-    return event.data.user;
-  },
-);
-
 const server = serve({ client, functions });
 server.listen(0, "127.0.0.1", () => {
   console.log(`http://127.0.0.1:${server.address().port}/api/inngest`);

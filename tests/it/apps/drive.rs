@@ -233,13 +233,3 @@ async fn a_fetch_is_made_by_the_host() {
     assert_eq!(run["output"]["status"], 200, "{run}");
     assert!(run["steps"].as_array().expect("steps").iter().any(|s| s["op"] == "fetch"), "{run}");
 }
-
-#[tokio::test]
-async fn limits_and_cancelling_events_of_an_app_hold() {
-    let Some((host, _app)) = pair(Sdk::Js4, setup()).await else { return };
-    let event = host.send("shop/limited", json!({"user": "u1", "rest": "1h"})).await;
-    host.wait_for(&event, "shop-limited", "Sleeping").await;
-    host.send("shop/stop", json!({"user": "u2"})).await;
-    host.send("shop/stop", json!({"user": "u1"})).await;
-    host.wait_for(&event, "shop-limited", "Cancelled").await;
-}
