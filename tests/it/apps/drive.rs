@@ -1,7 +1,7 @@
 //! Runs of apps: every step tool of the SDKs, retries, and functions that call each other
 //! across the kinds.
 
-use super::{App, Sdk, for_each_sdk, pair};
+use super::{App, Sdk, for_each_sdk, pair, stub};
 use pawl_tests::upstream::Upstream;
 use pawl_tests::{Host, Setup};
 use serde_json::{Value, json};
@@ -242,4 +242,44 @@ async fn limits_and_cancelling_events_of_an_app_hold() {
     host.send("shop/stop", json!({"user": "u2"})).await;
     host.send("shop/stop", json!({"user": "u1"})).await;
     host.wait_for(&event, "shop-limited", "Cancelled").await;
+}
+
+/// How the run of a function with one retry goes whose calls are answered so: its end, and the
+/// number of the try that each call was told.
+async fn played(answers: Vec<(u16, Value)>, status: &str) -> (Value, Vec<u64>) {
+    let mut function = stub::function("shop", "scripted", "shop/scripted");
+    function["steps"]["step"]["retries"] = json!({"attempts": 1});
+    let app = stub::App::start("shop", json!([function])).await;
+    app.says().answers = answers.into();
+    let host = setup().env("PAWL_APPS", app.url()).start().await;
+    pawl_tests::clock::until("the app", pawl_tests::clock::PATIENCE, async || {
+        let apps = host.read("/v1/apps").await;
+        apps[0]["synced_at"].is_string().then_some(()).ok_or_else(|| apps.to_string())
+    })
+    .await;
+    let run = ended(&host, "scripted", json!({}), status).await;
+    let calls = app.says().calls.clone();
+    let number = |call: &Value| call["ctx"]["attempt"].as_u64().expect("a number");
+    (run, calls.iter().map(number).collect())
+}
+
+#[tokio::test]
+async fn a_call_that_fails_now_and_then_has_its_retries_anew_after_each_step() {
+    let fails = || (500, json!({"name": "Error", "message": "hiccup"}));
+    let step = |id: &str| (206, json!([{"id": id, "op": "StepRun", "displayName": id, "data": 1}]));
+    let nap = (206, json!([{"id": "nap", "op": "Sleep", "name": "100ms", "displayName": "nap"}]));
+    let answers =
+        vec![fails(), step("a"), fails(), step("b"), fails(), nap, fails(), (200, json!("done at last"))];
+    let (run, tries) = played(answers, "Completed").await;
+    assert_eq!(run["output"], "done at last");
+    assert_eq!(tries, [0, 1, 0, 1, 0, 1, 0, 1]);
+    assert_eq!(steps(&run).len(), 3, "{run}");
+}
+
+#[tokio::test]
+async fn calls_that_fail_without_a_step_between_them_add_up_and_end_the_run() {
+    let fails = || (500, json!({"name": "Error", "message": "hiccup"}));
+    let step = (206, json!([{"id": "a", "op": "StepRun", "displayName": "a", "data": 1}]));
+    let (run, tries) = played(vec![fails(), step, fails(), fails()], "Failed").await;
+    assert_eq!((&run["error"]["message"], tries), (&json!("hiccup"), vec![0, 1, 0, 1]), "{run}");
 }
