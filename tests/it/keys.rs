@@ -117,6 +117,73 @@ async fn lists_show_what_a_key_is_and_never_its_text() {
     assert!(String::from_utf8_lossy(&none.stderr).contains("pawl keys list"));
 }
 
+/// What a command says to its reader.
+async fn said(host: &Host, args: &[&str]) -> String {
+    let output = host.cli(args).await;
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The keys that sign and those that are accepted, as the list shows them.
+async fn states(host: &Host) -> Vec<(String, String)> {
+    let list = keys(host, &["list"]).await;
+    let text = |key: &Value, name: &str| key[name].as_str().expect("text").to_owned();
+    let list = list.as_array().expect("a list").iter();
+    list.filter(|key| key["kind"] == "signing").map(|key| (text(key, "id"), text(key, "state"))).collect()
+}
+
+#[tokio::test]
+async fn a_shell_without_the_hosts_keys_says_truly_whether_a_new_one_signs() {
+    let mut host = Setup::serve().start().await;
+    // the host has a key in its environment, and this shell has none
+    host.set_env("INNGEST_SIGNING_KEY", "");
+    let told = said(&host, &["keys", "new", "signing"]).await;
+    assert!(told.contains("goes on to sign with another"), "{told}");
+    let first = states(&host).await;
+    assert_eq!(first[0].1, "accepted");
+    let of_host = read_keys(&host, SIGNING_KEY).await;
+    assert_eq!(of_host[1]["state"], "accepted", "{of_host}");
+    // the apps know it by now, so this is the one that is taken
+    let rotated = keys(&host, &["rotate", "signing"]).await;
+    assert_eq!((rotated["id"].as_str(), &rotated["state"]), (Some(&*first[0].0), &json!("signs")));
+    assert!(read_keys(&host, SIGNING_KEY).await[0]["hash"] == rotated["hash"]);
+}
+
+#[tokio::test]
+async fn the_only_key_of_a_host_signs_and_is_the_one_that_a_rotation_ends() {
+    let mut host = Setup::serve().start().await;
+    keys(&host, &["new", "event"]).await;
+    host.stop().await;
+    for name in ["INNGEST_EVENT_KEY", "INNGEST_SIGNING_KEY"] {
+        host.set_env(name, "");
+    }
+    let told = said(&host, &["keys", "new", "signing"]).await;
+    assert!(told.contains("No running host could be asked"), "{told}");
+    host.restart().await;
+    let first = states(&host).await;
+    assert_eq!(first[0].1, "signs", "the host says so");
+    let told = said(&host, &["keys", "new", "signing"]).await;
+    assert!(told.contains("goes on to sign with another"), "{told}");
+    let waiting = states(&host).await[1].clone();
+    assert_eq!(waiting.1, "accepted");
+    let rotated = keys(&host, &["rotate", "signing"]).await;
+    assert_eq!(rotated["id"].as_str(), Some(&*waiting.0));
+    // there is none that waits now: a new one is made, and the others end
+    let next = keys(&host, &["rotate", "signing", "--grace", "0s"]).await;
+    assert!(next["key"].is_string() && !states(&host).await.iter().any(|(_, state)| state == "accepted"));
+    for (id, _) in states(&host).await {
+        keys(&host, &["end", &id]).await;
+    }
+    let told = said(&host, &["keys", "new", "signing"]).await;
+    assert!(told.contains("The host has no other signing key"), "{told}");
+}
+
+/// `GET /v1/keys` with this key.
+async fn read_keys(host: &Host, key: &str) -> Value {
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    host.ask(client.get(host.url("/v1/keys")).bearer_auth(key)).await.expect(200).data()
+}
+
 #[tokio::test]
 async fn a_key_ends_by_itself_at_its_time() {
     let host = Setup::serve().start().await;

@@ -21,8 +21,8 @@ mod keys;
 
 pub use begin::check;
 pub use call::{
-    Answer, Asked, Attempt, Effect, Fetch, Invocation, Op, Refused, Rules, RunOptions, Settled, StepCall,
-    WaitFor, World,
+    Answer, Asked, Attempt, Counts, Effect, Fetch, Invocation, Op, Refused, Rules, RunOptions, Settled,
+    StepCall, WaitFor, World,
 };
 pub use end::{Reworked, cancel, give_up, move_to, outcomes_before, pause, resume};
 pub use keys::{Answered, Keys};
@@ -171,6 +171,15 @@ impl Replay {
     /// The run as it stands.
     pub fn run(&self) -> &Run {
         &self.run
+    }
+
+    /// How many failures outside of steps count against the function's retries: the number of
+    /// its present try, from 0.
+    pub fn failed_tries(&self) -> u32 {
+        match self.rules.counts {
+            Counts::All => self.run.tries,
+            Counts::SinceProgress => self.run.fruitless,
+        }
     }
 
     /// How many tries are under way.

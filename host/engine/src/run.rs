@@ -79,6 +79,8 @@ pub struct Run {
     pub reached: BTreeSet<StepKey>,
     /// How often the function failed outside of its steps.
     pub tries: u32,
+    /// How often it did since a step has last settled.
+    pub fruitless: u32,
     /// How many lines the function has logged outside of steps.
     pub lines: u32,
     /// How many entries the journal has.
@@ -98,6 +100,7 @@ impl Run {
             settled: Vec::new(),
             reached: BTreeSet::new(),
             tries: 0,
+            fruitless: 0,
             lines: 0,
             seq: 0,
             started_at: None,
@@ -125,6 +128,7 @@ impl Run {
             }
             Entry::TryFailed { .. } => {
                 self.tries += 1;
+                self.fruitless += 1;
                 self.reached.clear();
             }
             Entry::Parked { lines, .. } => self.lines = self.lines.max(*lines),
@@ -139,6 +143,7 @@ impl Run {
             | Entry::StepFailed { step, .. } => {
                 let next = next_step(self.steps.get(step), entry)?;
                 if next.is_settled() {
+                    self.fruitless = 0;
                     self.settled.push(step.clone());
                 }
                 if !self.steps.get(step).is_some_and(Step::waits_for_others) {

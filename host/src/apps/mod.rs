@@ -1,9 +1,12 @@
 //! Apps written with Inngest's SDKs: which there are, who may register, and how this host asks
 //! them for their functions.
 
+mod ask;
 mod place;
 mod sync;
 
+pub use ask::{Asking, Seen};
+pub use place::shown;
 pub use sync::Syncing;
 
 use crate::catalog::{Catalog, DeployError, Deployed};
@@ -94,6 +97,14 @@ struct Inner {
     states: Mutex<BTreeMap<Place, AppState>>,
 }
 
+/// What a server of this mode is called.
+fn kind(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Dev => "dev",
+        Mode::Serve => "cloud",
+    }
+}
+
 impl Apps {
     /// Those that are listed, and those that have registered before.
     pub async fn new(mode: Mode, listed: Vec<App>, keys: Keys, catalog: Arc<Catalog>) -> Self {
@@ -108,10 +119,7 @@ impl Apps {
 
     /// What a server of this kind is called.
     pub fn kind(&self) -> &'static str {
-        match self.inner.mode {
-            Mode::Dev => "dev",
-            Mode::Serve => "cloud",
-        }
+        kind(self.inner.mode)
     }
 
     /// All of them, by their URLs.

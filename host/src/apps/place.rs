@@ -40,7 +40,7 @@ pub(super) fn parse(text: &str) -> Option<Url> {
 }
 
 /// A URL as a log and an answer may show it: without what may be secret in it.
-pub(super) fn shown(text: &str) -> String {
+pub fn shown(text: &str) -> String {
     match Url::parse(text) {
         Ok(url) => {
             let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();

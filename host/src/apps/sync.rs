@@ -4,16 +4,13 @@
 //! app that does not do that (the Python SDK in development, older ones) is asked to register
 //! by a request of its own.
 
+use super::ask::{Asking, Fault, Offer, plain};
 use super::{Apps, Refused, place};
 use crate::clock;
 use crate::config::{App, Mode};
-use crate::inngest::sign;
-use crate::secret::Secret;
 use pawl_engine::{Span, Timestamp};
-use reqwest::{Response, StatusCode, Url};
-use serde_json::{Value, json};
+use reqwest::Url;
 use std::net::SocketAddr;
-use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -22,22 +19,10 @@ const POLL_DEV: Span = Span::from_secs(5);
 const POLL_SERVE: Span = Span::from_secs(300);
 const POLL_AWAY: Span = Span::from_secs(5);
 
-/// How long an app may take to answer.
-const CONNECT: Duration = Duration::from_secs(3);
-const ANSWER: Duration = Duration::from_secs(15);
-
-/// Bytes of an answer.
-const ANSWER_BYTES: usize = 8 << 20;
-
-/// Characters of an app's own words that are repeated.
-const WORDS: usize = 300;
-
 /// Asks the listed apps.
 pub struct Syncing {
     apps: Apps,
-    client: reqwest::Client,
-    /// Where this host listens.
-    addr: SocketAddr,
+    asking: Asking,
 }
 
 /// How an app was heard of.
@@ -46,30 +31,11 @@ struct Heard {
     is_new: bool,
 }
 
-/// What one request came to.
-struct Answer {
-    status: StatusCode,
-    kind: String,
-    is_sdk: bool,
-    signature: Option<String>,
-    body: Vec<u8>,
-}
-
-/// Why an app is not synced: a sentence with the cure.
-type Fault = String;
-
 impl Syncing {
     /// For this host, which listens at `addr`.
     pub fn new(apps: Apps, addr: SocketAddr) -> reqwest::Result<Self> {
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("pawl/", env!("CARGO_PKG_VERSION")))
-            // an app is where its operator says, and not where an answer leads
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .connect_timeout(CONNECT)
-            .timeout(ANSWER)
-            .build()?;
-        Ok(Self { apps, client, addr })
+        let asking = Asking::new(apps.inner.mode, apps.inner.keys.clone(), addr)?;
+        Ok(Self { apps, asking })
     }
 
     /// Asks until the end.
@@ -131,93 +97,21 @@ impl Syncing {
     async fn sync(&self, url: &Url, is_out_of_band: &mut bool) -> Result<Heard, Fault> {
         let since = clock::now();
         if !*is_out_of_band {
-            let answer = self.in_band(url).await?;
-            let is_done = answer.status.is_success();
-            // an app that signs nothing has to come by itself, with its key
-            let is_signed = self.apps.inner.mode == Mode::Dev || answer.signature.is_some();
-            if is_done && is_signed && has_functions(&answer.body) {
-                return self.take(url, &answer).await;
-            }
-            if is_done && answer.kind == "out_of_band" {
-                return self.registered(url, since);
+            match self.asking.offer(url).await? {
+                Offer::Functions(body) => return self.take(url, &body).await,
+                Offer::Registered => return self.registered(url, since),
+                Offer::Nothing => {}
             }
         }
-        let answer = self.ask(url, "", self.apps.inner.keys.signing().first()).await?;
-        let heard = match answer {
-            answer if !answer.is_sdk => Err(no_sdk(&answer)),
-            answer if !answer.status.is_success() => Err(self.refusal(&answer)),
-            _ => self.registered(url, since),
-        };
+        let heard = self.asking.have_register(url).await.and_then(|()| self.registered(url, since));
         // what works is asked at once the next time; what does not may have changed its ways
         *is_out_of_band = heard.is_ok();
         heard
     }
 
-    /// Asks for functions in the answer itself: in production with each of the keys, since the
-    /// app may still have the former one.
-    async fn in_band(&self, url: &Url) -> Result<Answer, Fault> {
-        let keys = self.apps.inner.keys.signing();
-        let signs = self.apps.inner.mode == Mode::Serve;
-        let mut answer = self.ask(url, "in_band", keys.first()).await?;
-        for key in keys.iter().skip(1).filter(|_| signs) {
-            if answer.status != StatusCode::UNAUTHORIZED {
-                break;
-            }
-            answer = self.ask(url, "in_band", Some(key)).await?;
-        }
-        Ok(answer)
-    }
-
-    async fn ask(&self, url: &Url, sync_kind: &str, key: Option<&Secret>) -> Result<Answer, Fault> {
-        // the canonical form: what is signed is what is sent
-        let body = sign::canonical(json!({"url": url.as_str()}).to_string().as_bytes());
-        let mut request = self
-            .client
-            .put(url.clone())
-            .header("content-type", "application/json")
-            .header("x-inngest-server-kind", self.apps.kind());
-        if !sync_kind.is_empty() {
-            request = request.header("x-inngest-sync-kind", sync_kind);
-        }
-        if let (Mode::Serve, Some(key)) = (self.apps.inner.mode, key) {
-            request = request.header(sign::HEADER, sign::request(key, &body, clock::now()));
-        }
-        let answer = request.body(body).send().await.map_err(|e| self.unreachable(url, &e))?;
-        self.read(url, answer).await
-    }
-
-    async fn read(&self, url: &Url, mut answer: Response) -> Result<Answer, Fault> {
-        let text = |name: &str| {
-            answer.headers().get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned()
-        };
-        let (kind, signature) = (text("x-inngest-sync-kind"), text(sign::HEADER));
-        // to a stranger the TypeScript SDK says only that it was there
-        let is_sdk = !text("x-inngest-sdk").is_empty() || text("x-inngest-sdk-handled") == "true";
-        let status = answer.status();
-        let mut body = Vec::new();
-        while let Some(part) = answer.chunk().await.map_err(|e| self.unreachable(url, &e))? {
-            if body.len() + part.len() > ANSWER_BYTES {
-                return Err(format!("its answer has more than {ANSWER_BYTES} bytes"));
-            }
-            body.extend_from_slice(&part);
-        }
-        let signature = Some(signature).filter(|s| !s.is_empty());
-        Ok(Answer { status, kind, is_sdk, signature, body })
-    }
-
-    /// Takes the functions of an answer; in production only when it is signed.
-    async fn take(&self, url: &Url, answer: &Answer) -> Result<Heard, Fault> {
-        if self.apps.inner.mode == Mode::Serve {
-            let keys = self.apps.inner.keys.signing();
-            let signed = sign::verify_answer(&keys, answer.signature.as_deref(), &answer.body, clock::now());
-            signed.map_err(|bad| {
-                format!(
-                    "its answer cannot be trusted, since {bad}: set INNGEST_DEV=0 and the same \
-                     INNGEST_SIGNING_KEY beside the app"
-                )
-            })?;
-        }
-        let mut registration = self.apps.read(&answer.body).map_err(|e| plain(&e.to_string()))?;
+    /// Takes the functions of an answer.
+    async fn take(&self, url: &Url, body: &[u8]) -> Result<Heard, Fault> {
+        let mut registration = self.apps.read(body).map_err(|e| plain(&e.to_string()))?;
         // it was reached here, whatever it believes
         url.as_str().clone_into(&mut registration.url);
         let taken = self.apps.take(registration).await;
@@ -228,63 +122,8 @@ impl Syncing {
     fn registered(&self, url: &Url, since: Timestamp) -> Result<Heard, Fault> {
         let heard = self.apps.heard_at(url).is_some_and(|at| at >= since);
         let elsewhere =
-            || format!("it says that it is registered, and that was not here: {}", self.way_back());
+            || format!("it says that it is registered, and that was not here: {}", self.asking.way_back());
         // what changed was told when it registered
         heard.then_some(Heard { is_new: false }).ok_or_else(elsewhere)
     }
-
-    /// How an app finds this host.
-    fn way_back(&self) -> String {
-        let addr = self.addr;
-        match self.apps.inner.mode {
-            Mode::Dev => format!("set INNGEST_DEV=http://{addr} beside the app"),
-            Mode::Serve => format!(
-                "set INNGEST_DEV=0, INNGEST_BASE_URL to where this host is (it listens on {addr}) \
-                 and INNGEST_SIGNING_KEY as here beside the app"
-            ),
-        }
-    }
-
-    /// An app's own refusal, and what most often is behind it.
-    fn refusal(&self, answer: &Answer) -> Fault {
-        let said = serde_json::from_slice::<Value>(&answer.body).ok();
-        let said = said.as_ref().and_then(|body| body["message"].as_str().or(body["error"].as_str()));
-        let said: String = said.unwrap_or_default().chars().filter(|c| !c.is_control()).take(WORDS).collect();
-        let said = if said.is_empty() { String::new() } else { format!(" (`{said}`)") };
-        format!("it answers {}{said}; unless that says why: {}", answer.status.as_u16(), self.way_back())
-    }
-
-    fn unreachable(&self, url: &Url, e: &reqwest::Error) -> Fault {
-        let host = url.host_str().unwrap_or_default();
-        let why = match e {
-            e if e.is_timeout() => "it does not answer in time",
-            e if e.is_connect() => "nobody can be reached there",
-            _ => "the connection broke off",
-        };
-        let cure = match host {
-            "localhost" | "127.0.0.1" | "[::1]" => {
-                "is it running, and on this port? Where it listens on `localhost` alone write the URL \
-                 so, else with 127.0.0.1; inside of a container `localhost` is the container itself: \
-                 use the app's service name, or host.docker.internal"
-            }
-            _ => "is it running, and is this name known where this host runs?",
-        };
-        format!("{why}: {cure}")
-    }
-}
-
-/// Words of somebody else on one line.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-fn no_sdk(answer: &Answer) -> Fault {
-    format!(
-        "what answers there ({}) is no Inngest SDK: is the path that of its `serve` (mostly /api/inngest)?",
-        answer.status.as_u16()
-    )
-}
-
-fn has_functions(body: &[u8]) -> bool {
-    serde_json::from_slice::<Value>(body).is_ok_and(|body| body["functions"].is_array())
 }

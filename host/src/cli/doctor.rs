@@ -1,6 +1,8 @@
 //! `pawl doctor`: what is wrong with a set-up, under the names by which people look
 //! for it, and what to do about it.
 
+mod apps;
+
 use super::remote::{Refusal, Remote};
 use super::{check, print};
 use crate::config::{Config, Flags, Mode};
@@ -40,15 +42,17 @@ enum Topic {
     InvalidSigningKey,
     StepsNotRetrying,
     WebhookNotTriggering,
+    Apps,
 }
 
 impl Topic {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::SetUp,
         Self::FunctionNotFound,
         Self::InvalidSigningKey,
         Self::StepsNotRetrying,
         Self::WebhookNotTriggering,
+        Self::Apps,
     ];
 
     fn title(self) -> &'static str {
@@ -58,6 +62,7 @@ impl Topic {
             Self::InvalidSigningKey => "Invalid signing key",
             Self::StepsNotRetrying => "Steps not retrying",
             Self::WebhookNotTriggering => "Webhook not triggering function",
+            Self::Apps => "Apps",
         }
     }
 }
@@ -101,6 +106,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Ok(config) = &config {
         folders(&mut report, config, is_running);
     }
+    apps::look(&mut report, config.as_ref().ok(), is_running.then_some(&remote)).await;
     if args.json {
         print::json(&as_json(&report));
     } else {

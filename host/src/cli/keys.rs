@@ -1,6 +1,7 @@
 //! `pawl keys`: makes, lists and ends the keys of a data folder, beside a host that runs.
 
 use super::print;
+use super::remote::Remote;
 use crate::clock;
 use crate::config::Config;
 use crate::http::time;
@@ -15,7 +16,7 @@ use std::time::Duration;
 pub(super) enum Verb {
     /// Make a key, and show it once
     #[command(
-        after_help = "A new signing key is accepted at once. The host goes on to sign with the one before it, until `pawl keys rotate signing`.\n\nExamples:\n  pawl keys new event --name shop --for 90d\n  pawl keys new signing"
+        after_help = "A new signing key is accepted at once. A host that has another one, here or in its environment, goes on to sign with that, until `pawl keys rotate signing`.\n\nExamples:\n  pawl keys new event --name shop --for 90d\n  pawl keys new signing"
     )]
     New(NewArgs),
     /// Begin to use a new key, and give the others of its kind an end
@@ -81,6 +82,9 @@ pub(super) struct EndArgs {
     folder: Folder,
 }
 
+/// How long a running host may take to say what it signs with.
+const HOST_ANSWERS: Duration = Duration::from_secs(5);
+
 /// Characters of a name.
 const NAME_CHARS: usize = 100;
 
@@ -94,11 +98,11 @@ fn name(text: &str) -> Result<String, String> {
     }
 }
 
-pub(super) fn run(verb: Verb) -> anyhow::Result<()> {
+pub(super) async fn run(verb: Verb) -> anyhow::Result<()> {
     match verb {
-        Verb::New(args) => new(args),
-        Verb::Rotate(args) => rotate(args),
-        Verb::List(args) => list(&args),
+        Verb::New(args) => new(args).await,
+        Verb::Rotate(args) => rotate(args).await,
+        Verb::List(args) => list(&args).await,
         Verb::End(args) => end(&args),
     }
 }
@@ -110,37 +114,75 @@ impl Folder {
     }
 }
 
-fn new(args: NewArgs) -> anyhow::Result<()> {
+/// What the host of a data folder signs with, as it says itself: its environment is its own,
+/// and may be another than that of this command.
+struct Signer(Option<String>);
+
+impl Signer {
+    async fn of(data: PathBuf) -> Self {
+        let of_env = || std::env::var("INNGEST_SIGNING_KEY").ok();
+        let key = keys::of_operator(&data).map(|key| key.expose().to_owned()).or_else(of_env);
+        let Some(host) = Remote::running(data, key) else { return Self(None) };
+        let asked = tokio::time::timeout(HOST_ANSWERS, host.get("/v1/keys")).await;
+        let answer = asked.ok().and_then(Result::ok).unwrap_or_default();
+        Self(answer["data"][0]["hash"].as_str().map(ToOwned::to_owned))
+    }
+
+    /// Whether the host signs with this key; `None` when none could be asked.
+    fn is(&self, key: &Key) -> Option<bool> {
+        self.0.as_ref().map(|hash| key.kind == Kind::Signing && key.hash.starts_with(hash))
+    }
+}
+
+async fn new(args: NewArgs) -> anyhow::Result<()> {
     let now = clock::now();
-    let mut new = New::make(args.kind, args.name, args.lasts.map(Span::from), now);
+    let new = New::make(args.kind, args.name, args.lasts.map(Span::from), now);
     keys::change(&args.folder.path(), now, |keys| {
-        // the first one is what is signed with; the environment's are before it
-        let is_first = !keys.iter().any(|key| key.kind == Kind::Signing && key.is_active(now));
-        let has_other = std::env::var("INNGEST_SIGNING_KEY").is_ok_and(|key| !key.trim().is_empty());
-        if args.kind == Kind::Signing && is_first && !has_other {
-            new.kept.signs_since = Some(now);
-        }
         keys.push(new.kept.clone());
         Ok::<_, BadFile>(())
     })?;
-    show(&args.folder, &new.kept, Some(&new), now);
-    if args.kind == Kind::Signing && new.kept.signs_since.is_none() && !args.folder.json {
-        anstream::eprintln!(
-            "It is accepted from now on. Give it to operators and apps beside the one they have, then `pawl keys rotate signing`."
-        );
+    let signer = match args.kind {
+        Kind::Signing => Signer::of(args.folder.path()).await,
+        Kind::Event => Signer(None),
+    };
+    show(&args.folder, &new.kept, Some(&new), &signer, now);
+    if args.kind == Kind::Signing && !args.folder.json {
+        let next = "give it to operators and apps beside the one they have, then `pawl keys rotate signing`";
+        match signer.is(&new.kept) {
+            Some(true) => {
+                anstream::eprintln!("The host has no other signing key: it signs with this one now.")
+            }
+            Some(false) => anstream::eprintln!(
+                "It is accepted from now on, and the host goes on to sign with another: {next}."
+            ),
+            None => anstream::eprintln!(
+                "No running host could be asked. One that has no other signing key, here or in its environment, signs \
+                 with this one; one that has another accepts it beside that: then {next}."
+            ),
+        }
     }
     Ok(())
 }
 
-fn rotate(args: RotateArgs) -> anyhow::Result<()> {
+async fn rotate(args: RotateArgs) -> anyhow::Result<()> {
     let now = clock::now();
     let folder = args.folder.path();
+    let signer = match args.kind {
+        Kind::Signing => Signer::of(folder.clone()).await,
+        Kind::Event => Signer(None),
+    };
     let (kept, made) = keys::change(&folder, now, |keys| {
+        // without the host's word: the only key there is does not wait for another to end
+        let is_signing = |key: &Key| key.kind == Kind::Signing && key.is_active(now);
+        let is_only = keys.iter().filter(|key| is_signing(key)).count() == 1 && !has_env_key();
+        // a rotation takes the newest one: what is older than the last one has had its time
+        let last_at = keys.iter().filter_map(|key| key.signs_since).max();
         let waits = |key: &&mut Key| {
-            key.kind == Kind::Signing
-                && args.kind == Kind::Signing
-                && key.is_active(now)
+            args.kind == Kind::Signing
+                && is_signing(key)
                 && key.signs_since.is_none()
+                && last_at.is_none_or(|last| last < key.created_at)
+                && !signer.is(key).unwrap_or(is_only)
         };
         let waiting = keys.iter_mut().filter(waits).max_by_key(|key| key.created_at);
         let (id, made) = match waiting {
@@ -163,7 +205,8 @@ fn rotate(args: RotateArgs) -> anyhow::Result<()> {
         Ok::<_, BadFile>((kept, made))
     })?;
     let kept = kept.context("the key that was just made is not there")?;
-    show(&args.folder, &kept, made.as_ref(), now);
+    let signer = Signer(Some(kept.hash.clone()).filter(|_| kept.kind == Kind::Signing));
+    show(&args.folder, &kept, made.as_ref(), &signer, now);
     let name = match args.kind {
         Kind::Event => "INNGEST_EVENT_KEY",
         Kind::Signing => "INNGEST_SIGNING_KEY",
@@ -177,10 +220,15 @@ fn rotate(args: RotateArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Whether this command's own environment has a signing key.
+fn has_env_key() -> bool {
+    std::env::var("INNGEST_SIGNING_KEY").is_ok_and(|key| !key.trim().is_empty())
+}
+
 /// A key that was made or taken up; its text alone on standard output, so that it can be piped.
-fn show(folder: &Folder, kept: &Key, made: Option<&New>, now: Timestamp) {
+fn show(folder: &Folder, kept: &Key, made: Option<&New>, signer: &Signer, now: Timestamp) {
     if folder.json {
-        let mut shown = view(kept, now);
+        let mut shown = view(kept, signer, now);
         if let Some(made) = made {
             shown["key"] = json!(made.text.expose());
         }
@@ -202,11 +250,12 @@ fn word(kind: Kind) -> &'static str {
     }
 }
 
-fn view(key: &Key, now: Timestamp) -> Value {
-    let state = match (key.is_active(now), key.kind, key.signs_since) {
+fn view(key: &Key, signer: &Signer, now: Timestamp) -> Value {
+    let signs = signer.is(key).unwrap_or(key.signs_since.is_some());
+    let state = match (key.is_active(now), key.kind, signs) {
         (false, ..) => "ended",
-        (true, Kind::Signing, None) => "accepted",
-        (true, Kind::Signing, Some(_)) => "signs",
+        (true, Kind::Signing, false) => "accepted",
+        (true, Kind::Signing, true) => "signs",
         (true, Kind::Event, _) => "active",
     };
     let hash: String = key.hash.chars().take(12).collect();
@@ -216,10 +265,11 @@ fn view(key: &Key, now: Timestamp) -> Value {
     })
 }
 
-fn list(args: &ListArgs) -> anyhow::Result<()> {
+async fn list(args: &ListArgs) -> anyhow::Result<()> {
     let now = clock::now();
     let keys = keys::list(&args.folder.path())?;
-    let views: Vec<_> = keys.iter().map(|key| view(key, now)).collect();
+    let signer = Signer::of(args.folder.path()).await;
+    let views: Vec<_> = keys.iter().map(|key| view(key, &signer, now)).collect();
     if args.folder.json {
         print::json(&json!(views));
         return Ok(());
@@ -245,7 +295,7 @@ fn end(args: &EndArgs) -> anyhow::Result<()> {
     })?;
     let Some(key) = ended else { bail!("there is no key {}: `pawl keys list` shows them", args.id) };
     if args.folder.json {
-        print::json(&view(&key, now));
+        print::json(&view(&key, &Signer(None), now));
     } else {
         anstream::println!("{} has ended", key.id);
     }

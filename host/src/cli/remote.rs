@@ -5,7 +5,7 @@ use crate::config::Config;
 use anyhow::{Context, bail};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Which host.
@@ -40,15 +40,17 @@ impl Remote {
         Self { url, data_folder: Some(data_folder), signing_key }
     }
 
+    /// The host that runs on this data folder now, and no other: a key may be shown to it.
+    pub(super) fn running(folder: PathBuf, signing_key: Option<String>) -> Option<Self> {
+        let url = running_at(&folder)?;
+        Some(Self { url: Some(url), data_folder: Some(folder), signing_key })
+    }
+
     /// The host's address.
     pub(super) fn url(&self) -> String {
         let (addr, data) = Config::whereabouts();
         let folder = self.data_folder.clone().or(data).unwrap_or_else(|| "./.pawl".into());
-        let url = self.url.clone().or_else(|| {
-            // a host that was killed leaves its address, and somebody else may have it now
-            let addr = std::fs::read_to_string(folder.join(ADDR_FILE)).ok()?;
-            is_in_use(&folder).then(|| format!("http://{}", addr.trim()))
-        });
+        let url = self.url.clone().or_else(|| running_at(&folder));
         let addr = std::env::var("PAWL_ADDR").ok().or(addr).unwrap_or_else(|| "127.0.0.1:3000".into());
         url.unwrap_or_else(|| format!("http://{addr}")).trim_end_matches('/').to_owned()
     }
@@ -89,6 +91,13 @@ impl Remote {
         let word = |key: &str| json[key].as_str().unwrap_or("no reason given").to_owned();
         Err(Refusal { status, code: word("code"), message: word("error") }.into())
     }
+}
+
+/// Where the host of this data folder listens, if one runs.
+fn running_at(folder: &Path) -> Option<String> {
+    // a host that was killed leaves its address, and somebody else may have it now
+    let addr = std::fs::read_to_string(folder.join(ADDR_FILE)).ok()?;
+    is_in_use(folder).then(|| format!("http://{}", addr.trim()))
 }
 
 /// A text as a part of a URL's path or query.

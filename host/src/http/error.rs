@@ -73,6 +73,14 @@ pub(super) enum ApiError {
          app, and that the clocks agree; a PUT may come unsigned once `serve_origin` is set under [inngest]"
     )]
     AppSignature(#[from] BadSignature),
+    #[error(
+        "a sync that nobody has signed is under way, and there is one at a time: ask again in a moment, or sign the request"
+    )]
+    AppSyncing,
+    #[error(
+        "bodies that nobody has signed yet take all the room that there is for them: ask again in a moment"
+    )]
+    NoRoom,
     #[error("the body of a sync in band is {{\"url\": \"https://…\"}}, and nothing else")]
     AppSync,
     #[error("{0}")]
@@ -175,7 +183,7 @@ impl ApiError {
         match self {
             Self::AppMethod => Some("Method not allowed".into()),
             Self::AppSignature(_) => Some("Unauthorized".into()),
-            Self::AppSync | Self::AppCall(_) => Some(self.to_string()),
+            Self::AppSync | Self::AppSyncing | Self::NoRoom | Self::AppCall(_) => Some(self.to_string()),
             _ => None,
         }
     }
@@ -208,6 +216,8 @@ impl ApiError {
             Self::AppSignature(BadSignature::Stale) => (S::UNAUTHORIZED, "signature_stale"),
             Self::AppSignature(BadSignature::Mismatch) => (S::UNAUTHORIZED, "signature_mismatch"),
             Self::AppSync => (S::BAD_REQUEST, "invalid_request"),
+            Self::AppSyncing => (S::TOO_MANY_REQUESTS, "sync_under_way"),
+            Self::NoRoom => (S::SERVICE_UNAVAILABLE, "no_room"),
             Self::AppCall(served::Refused::Call(_)) => (S::BAD_REQUEST, "invalid_call"),
             Self::AppCall(served::Refused::Busy) => (S::SERVICE_UNAVAILABLE, "busy"),
             Self::AppCall(served::Refused::State(_)) => (S::SERVICE_UNAVAILABLE, "no_state"),
@@ -249,10 +259,10 @@ impl ApiError {
         }
         let mut answer = (status, Json(body)).into_response();
         let headers = answer.headers_mut();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
             headers.insert(header::RETRY_AFTER, RETRY_AFTER);
         }
-        if matches!(self, Self::TooLarge(_) | Self::TooSlow(_) | Self::BrokenBody) {
+        if matches!(self, Self::TooLarge(_) | Self::TooSlow(_) | Self::BrokenBody | Self::NoRoom) {
             // the rest of the body is not wanted
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }

@@ -10,6 +10,7 @@ use crate::inngest::{register, sign};
 use crate::secret::Secret;
 use crate::served::{Answer, Kind};
 use crate::telemetry::one_line;
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
@@ -18,13 +19,33 @@ use http_body_util::BodyExt;
 use pawl_engine::{Span, Timestamp};
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// Bytes of a call: 4 MiB and what is around it. A server has larger ones fetched.
 const CALL_BYTES: usize = 5 << 20;
 
+/// Bytes of a request that nobody has signed. What is in it is not looked at.
+const UNSIGNED_BYTES: usize = 64 << 10;
+
 const NO_RETRY: HeaderName = HeaderName::from_static("x-inngest-no-retry");
 const SYNC_KIND: HeaderName = HeaderName::from_static("x-inngest-sync-kind");
 const SERVER_KIND: HeaderName = HeaderName::from_static("x-inngest-server-kind");
+
+/// What strangers have to pass: nothing of theirs may cost this host much. Clones are the same.
+#[derive(Clone)]
+pub(super) struct Gate {
+    /// For bodies, until their signatures are known to hold.
+    room: body::Room,
+    /// For syncs that nobody has signed: each makes this host call its server.
+    syncs: Arc<Semaphore>,
+}
+
+impl Gate {
+    pub(super) fn new() -> Self {
+        Self { room: body::Room::new(), syncs: Arc::new(Semaphore::new(1)) }
+    }
+}
 
 /// A request that was read.
 struct Asked {
@@ -48,12 +69,16 @@ fn keys(http: &Http) -> Vec<Secret> {
 }
 
 /// Everything at `/api/inngest`.
-pub(super) async fn serve(State(http): State<Http>, request: Request) -> Response {
+pub(super) async fn serve(
+    State(http): State<Http>,
+    Extension(gate): Extension<Gate>,
+    request: Request,
+) -> Response {
     let received_at = clock::now();
     let method = request.method().clone();
-    let (key, told) = match read(&http, request, received_at).await {
+    let (key, told) = match read(&http, &gate, request, received_at).await {
         Ok(asked) => {
-            let told = tell(&http, &method, &asked).await;
+            let told = tell(&http, &gate, &method, &asked).await;
             (asked.key, told)
         }
         Err(refused) => (None, Err(refused)),
@@ -70,7 +95,7 @@ pub(super) async fn serve(State(http): State<Http>, request: Request) -> Respons
 }
 
 /// Reads the request if its sender may ask.
-async fn read(http: &Http, request: Request, received_at: Timestamp) -> Result<Asked, ApiError> {
+async fn read(http: &Http, gate: &Gate, request: Request, received_at: Timestamp) -> Result<Asked, ApiError> {
     if http.mode == Mode::Dev {
         auth::own_machine(&request)?;
     }
@@ -88,11 +113,15 @@ async fn read(http: &Http, request: Request, received_at: Timestamp) -> Result<A
         // nothing is read of who cannot have signed it
         sign::precheck(given, received_at)?;
     }
-    let body = body::read(&parts.headers, body, CALL_BYTES).await?;
+    let is_unsigned = http.mode == Mode::Serve && given.is_none();
+    let limit = if is_unsigned { UNSIGNED_BYTES } else { CALL_BYTES };
+    // given back when it is known who has sent it
+    let (_place, body) = gate.room.enter(&parts.headers, body, limit as u64).await?;
+    let body = body::read(&parts.headers, body, limit).await?;
     let key = match http.mode {
         // as Inngest's own clients: their server in development signs nothing
         Mode::Dev => None,
-        Mode::Serve if given.is_none() => None,
+        Mode::Serve if is_unsigned => None,
         Mode::Serve => Some(sign::verify_request(&keys(http), given, &body, received_at)?.clone()),
     };
     let query = parts.uri.query().unwrap_or_default();
@@ -109,13 +138,13 @@ fn is_in_band(headers: &HeaderMap) -> bool {
     headers.get(SYNC_KIND).is_some_and(|kind| kind.as_bytes().eq_ignore_ascii_case(b"in_band"))
 }
 
-async fn tell(http: &Http, method: &Method, asked: &Asked) -> Result<Told, ApiError> {
+async fn tell(http: &Http, gate: &Gate, method: &Method, asked: &Asked) -> Result<Told, ApiError> {
     if method == Method::GET {
         let url = url(http, &asked.headers, None)?;
         return Ok(Told::json(&http.served.introspection(&url, asked.key.is_some())));
     }
     if method == Method::PUT {
-        return sync(http, asked).await;
+        return sync(http, gate, asked).await;
     }
     if let Some(probe) = asked.query.get("probe") {
         return match probe.as_str() {
@@ -133,12 +162,18 @@ async fn tell(http: &Http, method: &Method, asked: &Asked) -> Result<Told, ApiEr
 }
 
 /// `PUT`: the functions are told to the server, by a request of our own or by the answer.
-async fn sync(http: &Http, asked: &Asked) -> Result<Told, ApiError> {
+async fn sync(http: &Http, gate: &Gate, asked: &Asked) -> Result<Told, ApiError> {
     let given = in_band_url(&asked.body);
     if is_in_band(&asked.headers) {
         let given = given.ok_or(ApiError::AppSync)?;
         let url = url(http, &asked.headers, Some(&given))?;
         return Ok(Told::json(&http.served.in_band(&url)).with(SYNC_KIND, "in_band"));
+    }
+    if http.mode == Mode::Serve && asked.key.is_none() {
+        // nothing that a stranger says is handed on, and one at a time has the server called
+        let _one = gate.syncs.try_acquire().map_err(|_| ApiError::AppSyncing)?;
+        let url = url(http, &asked.headers, None)?;
+        return Ok(out_of_band(http, &url, None, None).await);
     }
     // where we are reached is believed from those alone who have signed it
     let given = given.filter(|_| asked.key.is_some());
@@ -146,8 +181,12 @@ async fn sync(http: &Http, asked: &Asked) -> Result<Told, ApiError> {
     let kind = asked.headers.get(SERVER_KIND).and_then(|kind| kind.to_str().ok());
     let kind = kind.filter(|kind| matches!(*kind, "cloud" | "dev"));
     let deploy_id = asked.query.get("deployId").map(String::as_str).filter(|id| id.len() <= 200);
-    let done = http.served.register(&url, deploy_id, kind).await;
-    let told = match done {
+    Ok(out_of_band(http, &url, deploy_id, kind).await)
+}
+
+/// Registers with the server, and tells what it said.
+async fn out_of_band(http: &Http, url: &str, deploy_id: Option<&str>, kind: Option<&str>) -> Told {
+    let told = match http.served.register(url, deploy_id, kind).await {
         Ok(modified) => Told::json(&json!({"message": "Successfully registered", "modified": modified})),
         Err(why) => {
             let message = format!("Failed to register; {why}");
@@ -155,7 +194,7 @@ async fn sync(http: &Http, asked: &Asked) -> Result<Told, ApiError> {
             Told { status: error::not_registered(), ..Told::json(&body) }
         }
     };
-    Ok(told.with(SYNC_KIND, "out_of_band"))
+    told.with(SYNC_KIND, "out_of_band")
 }
 
 /// The URL of a body that holds one, and nothing else.

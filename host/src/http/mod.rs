@@ -37,8 +37,8 @@ use crate::remote::Live;
 use crate::secret::Secret;
 use crate::served::Served;
 use crate::store::Store;
-use axum::Router;
 use axum::routing::{any, get, post};
+use axum::{Extension, Router};
 use error::ApiError;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -115,6 +115,7 @@ pub fn router(http: Http) -> Router {
         .route("/v1/cancellations", post(actions::cancel_many))
         .route("/v1/replays", post(actions::replay_many))
         .route("/v1/apps", get(apps::list))
+        .route("/v1/keys", get(api::keys))
         .route("/v1/functions", get(api::functions))
         .route("/v1/functions/{id}/pause", post(actions::pause_function))
         .route("/v1/functions/{id}/resume", post(actions::resume_function))
@@ -134,7 +135,7 @@ pub fn router(http: Http) -> Router {
         .route_layer(axum::middleware::from_fn_with_state(http.clone(), apps::app));
     Router::new()
         .route("/api/stripe/webhook", post(webhooks::stripe))
-        .route("/api/inngest", any(inngest::serve))
+        .route("/api/inngest", any(inngest::serve).layer(Extension(inngest::Gate::new())))
         .route("/api/webhooks/{name}", post(webhooks::endpoint))
         .route("/e/{key}", post(events::accept))
         .route("/healthz", get(async || "alive\n"))

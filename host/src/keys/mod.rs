@@ -10,6 +10,7 @@ mod file;
 pub use file::{BadFile, FILE, Key, Kind, New, change};
 
 use crate::clock;
+use crate::inngest::sign;
 use crate::secret::Secret;
 use arc_swap::ArcSwap;
 use file::{Stamp, load};
@@ -67,7 +68,7 @@ impl Keys {
     }
 
     /// The signing keys that hold now. The first one signs what this host sends; all are
-    /// accepted.
+    /// accepted. One that waits comes last, so that it signs where there is no other.
     pub fn signing(&self) -> Vec<Secret> {
         let now = clock::now();
         let read = self.read();
@@ -77,6 +78,11 @@ impl Keys {
         waits.sort_by_key(|key| key.created_at);
         let texts = |keys: Vec<&Key>| keys.into_iter().filter_map(Key::secret).collect::<Vec<_>>();
         [texts(signs), self.0.signing.clone(), texts(waits)].concat()
+    }
+
+    /// What is shown of [`Keys::signing`], in that order: the beginnings of their hashes, 12 digits.
+    pub fn signing_hashes(&self) -> Vec<String> {
+        self.signing().iter().map(sign::fingerprint).collect()
     }
 
     /// The key with which this host sends events elsewhere.
@@ -122,6 +128,12 @@ impl Keys {
 /// All keys of a data folder's file, also those that have ended.
 pub fn list(data: &Path) -> Result<Vec<Key>, BadFile> {
     load(&data.join(FILE)).map(|(_, keys)| keys)
+}
+
+/// A signing key of a data folder's file that holds now: whoever may read it is an operator.
+pub fn of_operator(data: &Path) -> Option<Secret> {
+    let keys = list(data).ok()?;
+    active(&keys, Kind::Signing, clock::now()).find_map(Key::secret)
 }
 
 fn active(keys: &[Key], kind: Kind, now: Timestamp) -> impl Iterator<Item = &Key> {

@@ -7,7 +7,9 @@ use crate::intake::to_the_end;
 use crate::runtime::{Ending, Grant, Input, KvCall, KvReply, Level, Plugin, Reply, Steps, Stop};
 use crate::store::{Also, Claimed, RunRow, StoreError};
 use async_trait::async_trait;
-use pawl_engine::replay::{Answer, Cursor, Refused as NoAnswer, Replay, Rules, StepCall, World, move_to};
+use pawl_engine::replay::{
+    Answer, Counts, Cursor, Refused as NoAnswer, Replay, Rules, StepCall, World, move_to,
+};
 use pawl_engine::{
     DeploymentId, Entry, Event, EventId, Failure, FunctionId, Payload, Phase, Run, RunId, Timestamp,
 };
@@ -168,7 +170,8 @@ impl Trial {
             run.phase = Phase::Running;
         }
         let rules =
-            Rules { retries: 0, retry_interval: None, step_timeout: pawl_engine::manifest::STEP_TIMEOUT };
+            // apps' runs, which count otherwise, are not moved
+            Rules { retries: 0, retry_interval: None, step_timeout: pawl_engine::manifest::STEP_TIMEOUT, counts: Counts::All };
         let (replay, _) = Replay::begin(id.clone(), run, rules, &[], clock::now(), clock::now())?;
         Ok(Self { cursor: replay.cursor(), replay })
     }

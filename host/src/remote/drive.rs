@@ -71,9 +71,14 @@ type Ended = Result<Payload, Failure>;
 
 impl Pass<'_> {
     async fn run(&mut self) -> Result<Ended, Stop> {
-        self.recall().await;
+        let over = self.recall().await;
         if let Some(target) = self.steps.target() {
             return self.one(target).await;
+        }
+        if let Some(call) = over
+            && let Reply::Recorded(_, result) = self.steps.ask(std::slice::from_ref(&call)).await?
+        {
+            self.settle(&call, &result);
         }
         self.here = Some(self.to.client.live.enter(&self.input.run));
         let mut idle = 0;
@@ -112,13 +117,18 @@ impl Pass<'_> {
         }
     }
 
-    /// What earlier passes have recorded.
-    async fn recall(&mut self) {
+    /// What earlier passes have recorded. The first of the waits that are over by now is given:
+    /// once it has settled the app is told of it, at its first try.
+    async fn recall(&mut self) -> Option<StepCall> {
+        let (now, mut over) = (clock::now(), Vec::new());
         for (key, step) in self.steps.known().await {
             match step.state {
                 StepState::Settled(result) => self.memo.put(&key, step.kind, &result),
-                StepState::Waiting { .. } => {
-                    self.open.push(Open { call: same(&key, step.kind), again: None })
+                StepState::Waiting { until } => {
+                    if until <= now {
+                        over.push((until, key.clone(), step.kind));
+                    }
+                    self.open.push(Open { call: same(&key, step.kind), again: None });
                 }
                 StepState::Trying { failed, until } => {
                     // a request is the host's own to make
@@ -127,6 +137,7 @@ impl Pass<'_> {
                 }
             }
         }
+        over.into_iter().min_by_key(|(until, ..)| *until).map(|(_, key, kind)| same(&key, kind))
     }
 
     /// What was executed is recorded, what is planned is open. Whether anything is planned.

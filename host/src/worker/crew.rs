@@ -60,7 +60,7 @@ impl Crew {
             return false;
         }
         session.replay.take_off(attempt.clone());
-        let (crew, input) = (self.clone(), self.run.input(session.replay.run()));
+        let (crew, input) = (self.clone(), self.run.input(&session.replay));
         let step = attempt.step.clone();
         self.spawn(step, async move { crew.execute(attempt, input, slot).await });
         true

@@ -6,7 +6,7 @@ use crate::remote::{self, Client, Remote};
 use crate::runtime::{Ending, Grant, HostPattern, Input, Plugin, Runtime, Steps, Stop};
 use crate::store::StoreError;
 use async_trait::async_trait;
-use pawl_engine::replay::Fetch;
+use pawl_engine::replay::{Counts, Fetch};
 use pawl_engine::trace::TraceParent;
 use pawl_engine::{DeploymentId, Failure, FunctionId, Manifest, Payload, Span};
 use std::sync::Arc;
@@ -31,6 +31,10 @@ pub trait Guest: Send + Sync {
     /// Whether it names steps by their whole keys; see [`pawl_engine::replay::Cursor::keyed`].
     fn is_keyed(&self) -> bool {
         false
+    }
+    /// Which of its failures outside of steps count against its retries.
+    fn counts(&self) -> Counts {
+        Counts::All
     }
     /// One pass of a run, in an instance of its own.
     async fn pass(&self, input: &Input, steps: Box<dyn Steps>) -> Ending;
@@ -164,6 +168,10 @@ impl Guest for Elsewhere {
         true
     }
 
+    fn counts(&self) -> Counts {
+        Counts::SinceProgress
+    }
+
     async fn pass(&self, input: &Input, steps: Box<dyn Steps>) -> Ending {
         remote::pass(&self.remote, input, steps).await
     }
@@ -184,6 +192,11 @@ pub(super) struct NoGuest(pub(super) Failure);
 impl Guest for NoGuest {
     fn manifest(&self) -> Option<&Manifest> {
         None
+    }
+
+    // of which kind it would be is not known, and what went wrong long ago is not its fault
+    fn counts(&self) -> Counts {
+        Counts::SinceProgress
     }
 
     async fn pass(&self, _: &Input, _: Box<dyn Steps>) -> Ending {

@@ -14,8 +14,7 @@ use crate::telemetry::one_line;
 use pawl_engine::replay::{self, Cursor, Replay, Rules};
 use pawl_engine::trace::RunTrace;
 use pawl_engine::{
-    DeploymentId, Event, Failure, FunctionId, Index, Mail, Manifest, Outcome, Phase, Run, Span, Timestamp,
-    view,
+    DeploymentId, Event, Failure, FunctionId, Index, Mail, Outcome, Phase, Run, Span, Timestamp, view,
 };
 use std::sync::Arc;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
@@ -61,14 +60,15 @@ impl Carried {
         RunTrace::of(&self.claim.run, self.events[0].trace)
     }
 
-    /// What an instance gets. The same in every pass: what a function decides by it stays decided.
-    pub(super) fn input(&self, run: &Run) -> Input {
+    /// What an instance gets. The same in every pass of a try: what a function decides by it stays
+    /// decided.
+    pub(super) fn input(&self, replay: &Replay) -> Input {
         Input {
             function: self.function.to_string(),
             run: self.claim.run.to_string(),
-            attempt: run.tries,
+            attempt: replay.failed_tries(),
             events: self.events.clone(),
-            now: run.started_at.unwrap_or(self.created_at),
+            now: replay.run().started_at.unwrap_or(self.created_at),
         }
     }
 }
@@ -155,7 +155,7 @@ async fn start(worker: &Worker, claimed: Claimed, run: Run, asked_at: Timestamp)
     let found = worker.guests.guest(&claimed.deployment, &claimed.function).await?;
     let guest = found.unwrap_or_else(|failure| Arc::new(NoGuest(failure)));
     let manifest = guest.manifest();
-    let rules = rules(worker, manifest);
+    let rules = rules(worker, &*guest);
     let begun = Replay::begin(claimed.claim.run.clone(), run, rules, &claimed.mail, asked_at, clock::now())
         .map_err(|e| Stop::Failed(e.to_failure()))?;
     let read = claimed.mail.len();
@@ -182,8 +182,10 @@ async fn start(worker: &Worker, claimed: Claimed, run: Run, asked_at: Timestamp)
     Ok(Crew::new(carried, session))
 }
 
-fn rules(worker: &Worker, manifest: Option<&Manifest>) -> Rules {
+fn rules(worker: &Worker, guest: &dyn Guest) -> Rules {
+    let manifest = guest.manifest();
     Rules {
+        counts: guest.counts(),
         retries: manifest.map_or(pawl_engine::manifest::RETRIES, |m| m.retries),
         retry_interval: worker.retry_interval,
         step_timeout: manifest.map_or(pawl_engine::manifest::STEP_TIMEOUT, |m| m.step_timeout),
@@ -273,7 +275,7 @@ async fn once(crew: &Arc<Crew>) -> Result<(), Stop> {
             // it may read what is stored
             session.flush().await?;
         }
-        (crew.run.input(session.replay.run()), session.replay.cursor())
+        (crew.run.input(&session.replay), session.replay.cursor())
     };
     let cursor = Shelf::new(crew.run.way(cursor));
     let steps = Box::new(Handle { crew: crew.clone(), cursor: cursor.clone() });

@@ -1,7 +1,7 @@
 //! Runs of apps: every step tool of the SDKs, retries, and functions that call each other
 //! across the kinds.
 
-use super::{App, Sdk, for_each_sdk, pair};
+use super::{App, Sdk, for_each_sdk, pair, stub};
 use pawl_tests::upstream::Upstream;
 use pawl_tests::{Host, Setup};
 use serde_json::{Value, json};
@@ -232,4 +232,25 @@ async fn a_fetch_is_made_by_the_host() {
     let run = ended(&host, "fetch", json!({"url": upstream.url("/echo")}), "Completed").await;
     assert_eq!(run["output"]["status"], 200, "{run}");
     assert!(run["steps"].as_array().expect("steps").iter().any(|s| s["op"] == "fetch"), "{run}");
+}
+
+#[tokio::test]
+async fn a_call_that_fails_now_and_then_has_its_retries_anew_after_each_step() {
+    let fails = || (500, json!({"name": "Error", "message": "hiccup"}));
+    let step = |id: &str| (206, json!([{"id": id, "op": "StepRun", "displayName": id, "data": 1}]));
+    let nap = (206, json!([{"id": "nap", "op": "Sleep", "name": "100ms", "displayName": "nap"}]));
+    let answers =
+        vec![fails(), step("a"), fails(), step("b"), fails(), nap, fails(), (200, json!("done at last"))];
+    let (run, tries) = played(answers, "Completed").await;
+    assert_eq!(run["output"], "done at last");
+    assert_eq!(tries, [0, 1, 0, 1, 0, 1, 0, 1]);
+    assert_eq!(steps(&run).len(), 3, "{run}");
+}
+
+#[tokio::test]
+async fn calls_that_fail_without_a_step_between_them_add_up_and_end_the_run() {
+    let fails = || (500, json!({"name": "Error", "message": "hiccup"}));
+    let step = (206, json!([{"id": "a", "op": "StepRun", "displayName": "a", "data": 1}]));
+    let (run, tries) = played(vec![fails(), step, fails(), fails()], "Failed").await;
+    assert_eq!((&run["error"]["message"], tries), (&json!("hiccup"), vec![0, 1, 0, 1]), "{run}");
 }

@@ -1,4 +1,5 @@
 //! An app as far as registering goes: it answers `PUT`, as the SDKs do, and says what it was asked.
+//! Its calls are answered as a test has planned it.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -10,6 +11,7 @@ use hmac::{Hmac, Mac};
 use pawl_tests::clock::{PATIENCE, unix_seconds, until};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpListener;
@@ -34,6 +36,10 @@ pub(super) struct Says {
     pub(super) registers_at: Option<String>,
     /// What it was asked.
     pub(super) asked: Vec<(HeaderMap, String)>,
+    /// How its next calls are answered: statuses and bodies.
+    pub(super) answers: VecDeque<(u16, Value)>,
+    /// The bodies of its calls.
+    pub(super) calls: Vec<Value>,
 }
 
 impl App {
@@ -48,9 +54,19 @@ impl App {
         })
         .await;
         let addr = listener.local_addr().expect("an address");
-        let says = Says { name: name.into(), functions, key: None, registers_at: None, asked: Vec::new() };
+        let (answers, calls) = (VecDeque::new(), Vec::new());
+        let says = Says {
+            name: name.into(),
+            functions,
+            key: None,
+            registers_at: None,
+            asked: Vec::new(),
+            answers,
+            calls,
+        };
         let says = Arc::new(Mutex::new(says));
-        let router = Router::new().route("/api/inngest", put(asked)).with_state((addr, says.clone()));
+        let router =
+            Router::new().route("/api/inngest", put(asked).post(called)).with_state((addr, says.clone()));
         let task = tokio::spawn(async move { axum::serve(listener, router).await.expect("serves") });
         Self { addr, says, task }
     }
@@ -140,6 +156,13 @@ async fn asked(
             sdk(StatusCode::OK, "in_band", key.as_deref(), &body)
         }
     }
+}
+
+async fn called(State((_, says)): State<(SocketAddr, Arc<Mutex<Says>>)>, body: Bytes) -> Response {
+    let mut says = says.lock().unwrap_or_else(PoisonError::into_inner);
+    says.calls.push(serde_json::from_slice(&body).expect("a call"));
+    let (status, answer) = says.answers.pop_front().expect("a planned answer");
+    sdk(StatusCode::from_u16(status).expect("a status"), "", says.key.as_deref(), &answer)
 }
 
 fn sdk(status: StatusCode, kind: &'static str, key: Option<&str>, body: &Value) -> Response {

@@ -278,3 +278,67 @@ async fn a_run_of_an_app_is_pinned_to_its_registration_and_not_moved() {
     host.deploy(b"{\"pawl\":\"app@1\"}".to_vec()).await.expect_refusal(422, "not_a_component");
     host.deploy(bytes).await.expect(201);
 }
+
+/// The findings of `pawl doctor` about apps, with their weights.
+async fn doctor(host: &Host, args: &[&str]) -> Vec<(String, String)> {
+    let output = host.cli(&[&["doctor", "--json"], args].concat()).await;
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let findings = report["findings"].as_array().expect("findings").iter();
+    let text = |finding: &Value, name: &str| finding[name].as_str().expect("text").to_owned();
+    let found: Vec<_> =
+        findings.filter(|f| f["topic"] == "Apps").map(|f| (text(f, "weight"), text(f, "text"))).collect();
+    let is_bad = found.iter().any(|(weight, _)| weight == "bad");
+    assert!(!is_bad || !output.status.success(), "{report:#}");
+    found
+}
+
+fn finding(found: &[(String, String)], weight: &str, words: &[&str]) {
+    let is_it = |(w, text): &&(String, String)| w == weight && words.iter().all(|word| text.contains(word));
+    assert!(found.iter().any(|f| is_it(&f)), "no {weight} {words:?}: {found:#?}");
+}
+
+#[tokio::test]
+async fn the_doctor_asks_each_listed_app_and_says_what_is_wrong_with_it() {
+    let shop = App::start("shop", json!([function("shop", "a", "x"), function("shop", "b", "x")])).await;
+    let py = App::start("py", json!([function("py", "f", "x")])).await;
+    let away = App::start("late", json!([])).await;
+    let gone = away.addr;
+    drop(away);
+    let other = pawl_tests::upstream::Upstream::start().await;
+    let urls = [shop.url(), py.url(), url(gone), other.url("/api/inngest")];
+    let listed: String = urls.iter().map(|url| polled(url)).collect();
+    let listed = listed + "[[app]]\nname = 'billing'\n";
+    let mut host = Setup::dev().config(&listed).start().await;
+    py.says().registers_at = Some(host.url(""));
+    until("the host to know all", PATIENCE, async || {
+        let apps = host.read("/v1/apps").await;
+        let known = |app: &&Value| app["synced_at"].is_string() || app["error"].is_string();
+        let known = apps.as_array().map_or(0, |all| all.iter().filter(known).count());
+        if known == 4 { Ok(()) } else { Err(apps.to_string()) }
+    })
+    .await;
+    let found = doctor(&host, &[]).await;
+    assert_eq!(found.len(), 5, "each once: {found:#?}");
+    finding(&found, "good", &[&shop.url(), "shop (js:v4.24.0)", "2 functions"]);
+    finding(&found, "good", &[&py.url(), "registered by itself", "1 functions"]);
+    finding(&found, "bad", &[&url(gone), "nobody can be reached", "is it running"]);
+    finding(&found, "bad", &["/api/inngest", "is no Inngest SDK"]);
+    finding(&found, "note", &["billing", "by its name alone"]);
+    let shown = host.cli(&["doctor"]).await;
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.contains("Apps\n") && shown.contains("2 functions"), "{shown}");
+    // also without a host
+    py.says().registers_at = None;
+    host.stop().await;
+    let found = doctor(&host, &[]).await;
+    finding(&found, "good", &[&py.url(), "py (js:v4.24.0)", "1 functions"]);
+    // an app in production, with a key of its own
+    host.set_env("INNGEST_SIGNING_KEY", SIGNING_KEY);
+    host.set_env("INNGEST_EVENT_KEY", "any");
+    shop.says().key = Some("another-key".into());
+    py.says().key = Some(SIGNING_KEY.into());
+    let found = doctor(&host, &["--serve"]).await;
+    finding(&found, "bad", &[&shop.url(), "cannot be trusted"]);
+    finding(&found, "good", &[&py.url(), "1 functions"]);
+    assert!(!found.iter().any(|(_, text)| text.contains(SIGNING_KEY)), "{found:?}");
+}

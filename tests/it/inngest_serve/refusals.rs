@@ -1,6 +1,7 @@
 //! Who is not a server of ours gets nothing.
 
 use super::wire::{OLD_KEY, app, ask, body, sign, sign_at, signed};
+use pawl_tests::raw::Raw;
 use pawl_tests::setup::SIGNING_KEY;
 use pawl_tests::{Answer, Host, clock};
 use reqwest::Method;
@@ -70,4 +71,39 @@ async fn a_probe_of_trust_wants_a_signed_body() {
     signed(&host, Method::POST, "?probe=trust", "").await.expect_refusal(401, "signature_missing");
     signed(&host, Method::POST, "?probe=other", "{}").await.expect_refusal(400, "invalid_query");
     ask(&host, Method::POST, "?probe=trust", "{}", &[]).await.expect_refusal(401, "signature_missing");
+}
+
+/// A call with a signature that has the form of one, of which a part of a large body has come.
+async fn half_sent(host: &Host) -> Raw {
+    let (now, zeros) = (clock::unix_seconds(), "0".repeat(64));
+    let head = format!(
+        "POST /api/inngest{QUERY} HTTP/1.1\r\nHost: pawl\r\nContent-Length: {}\r\n\
+         X-Inngest-Signature: t={now}&s={zeros}\r\n\r\n",
+        5 << 20
+    );
+    let mut raw = Raw::connect(host.addr()).await;
+    assert!(raw.write(head).await && raw.write("x".repeat(1_000)).await);
+    raw
+}
+
+#[tokio::test]
+async fn large_bodies_of_strangers_have_a_bounded_room_and_small_ones_another() {
+    let host = app("http://127.0.0.1:9").start().await;
+    let large = format!("\"{}\"", "x".repeat(100 << 10));
+    let good = sign(SIGNING_KEY, &large);
+    let mut strangers = Vec::new();
+    let refused = clock::until("the room to be full", clock::PATIENCE, async || {
+        for _ in 0..16 {
+            strangers.push(half_sent(&host).await);
+        }
+        let answer = call(&host, &large, Some(&good)).await;
+        if answer.status == 503 { Ok(answer) } else { Err(answer.body.clone()) }
+    })
+    .await;
+    refused.expect_refusal(503, "no_room");
+    assert_eq!(refused.header("retry-after"), "5");
+    assert_eq!(refused.header("x-inngest-signature"), "", "who it was is not known");
+    signed(&host, Method::POST, "?probe=trust", "{}").await.expect(200);
+    drop(strangers);
+    call(&host, &large, Some(&sign(SIGNING_KEY, &large))).await.expect_refusal(400, "invalid_call");
 }

@@ -86,6 +86,35 @@ async fn who_has_not_signed_cannot_say_where_this_host_is() {
     ask(&host, Method::PUT, "", &evil, &headers).await.expect_refusal(401, "signature_missing");
 }
 
+#[tokio::test]
+async fn who_has_not_signed_has_one_sync_at_a_time_made_and_nothing_handed_on() {
+    let server = Upstream::start().await;
+    let host = app(&server.url("")).env("INNGEST_SERVE_ORIGIN", "https://pawl.example/").start().await;
+    let headers = [("x-inngest-server-kind", "dev")];
+    server.hold();
+    let (first, ()) = tokio::join!(ask(&host, Method::PUT, "?deployId=evil", "{}", &headers), async {
+        server.is_called().await;
+        for _ in 0..3 {
+            let refused = ask(&host, Method::PUT, "", "{}", &[]).await;
+            refused.expect_refusal(429, "sync_under_way");
+            assert_eq!(refused.header("retry-after"), "5");
+        }
+        server.release();
+    });
+    first.expect(200);
+    assert_eq!(server.count(), 1);
+    let call = server.calls()[0].clone();
+    assert_eq!(call.line, "POST /fn/register", "a stranger's query is not handed on");
+    assert!(!call.headers.contains_key("x-inngest-expected-server-kind"), "{:?}", call.headers);
+    // one after another is well, and so is whoever has signed
+    ask(&host, Method::PUT, "", "", &[]).await.expect(200);
+    signed(&host, Method::PUT, "?deployId=d-1", "{}").await.expect(200);
+    assert_eq!(server.calls()[2].line, "POST /fn/register?deployId=d-1");
+    let large = "x".repeat((64 << 10) + 1);
+    ask(&host, Method::PUT, "", &large, &[]).await.expect_refusal(413, "too_large");
+    assert_eq!(server.count(), 3);
+}
+
 fn function<'a>(told: &'a Value, id: &str) -> &'a Value {
     let functions = told["functions"].as_array().expect("functions");
     functions.iter().find(|f| f["id"] == id).unwrap_or_else(|| panic!("no {id} in {functions:?}"))

@@ -105,6 +105,19 @@ pub struct Rules {
     pub retry_interval: Option<Span>,
     /// One attempt's limit.
     pub step_timeout: Span,
+    /// Which failures outside of steps the function's retries are about.
+    pub counts: Counts,
+}
+
+/// Which failures of a function outside of its steps count against its retries, and are its
+/// `attempt`. Neither goes on for ever: a run has a limit of steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counts {
+    /// All of the run. A try of the function is then one way from its start to its end, and
+    /// its number the same in each pass: a function may decide by it.
+    All,
+    /// Those since a step has last settled. A try is then one call, as at Inngest.
+    SinceProgress,
 }
 
 /// What has to be looked up, or made anew, for steps to begin.

@@ -73,8 +73,8 @@ impl Replay {
             Err(failure) => failure.bounded(),
         };
         let policy = Policy { retries: self.rules.retries, interval: self.rules.retry_interval };
-        let number = self.run.tries;
-        match retry::after(policy, number, &failure, now, retry::seed(&[self.id.as_str()], number)) {
+        let (number, failed) = (self.run.tries, self.failed_tries());
+        match retry::after(policy, failed, &failure, now, retry::seed(&[self.id.as_str()], number)) {
             Next::At(retry_at) => {
                 let mut entries =
                     vec![self.folded(Entry::TryFailed { number, at: now, failure, retry_at })?];

@@ -5,14 +5,19 @@ mod operators;
 mod parallel;
 mod random;
 mod steps;
+mod tries;
 mod waits;
 
 use super::*;
 use crate::journal::samples::{at, key, text};
 use crate::{EventId, FunctionId, NewEvent, Outcome, Span};
 
-const RULES: Rules =
-    Rules { retries: 3, retry_interval: Some(Span::from_millis(10)), step_timeout: Span::from_secs(300) };
+const RULES: Rules = Rules {
+    retries: 3,
+    retry_interval: Some(Span::from_millis(10)),
+    step_timeout: Span::from_secs(300),
+    counts: Counts::All,
+};
 
 /// A run's journal, and passes over it.
 struct World {
@@ -21,6 +26,7 @@ struct World {
     effects: Vec<Effect>,
     ids: Ids,
     now: i64,
+    rules: Rules,
 }
 
 /// Ids by counting; every function but `nobody` is known.
@@ -48,7 +54,8 @@ struct Pass {
 
 impl World {
     fn new() -> Self {
-        Self { journal: Vec::new(), mail: Vec::new(), effects: Vec::new(), ids: Ids(0), now: 0 }
+        let (journal, mail, effects) = (Vec::new(), Vec::new(), Vec::new());
+        Self { journal, mail, effects, ids: Ids(0), now: 0, rules: RULES }
     }
     fn run(&self) -> Run {
         Run::fold(at(0), &self.journal).expect("a legal journal")
@@ -57,7 +64,7 @@ impl World {
         self.now += 1;
         let mail = std::mem::take(&mut self.mail);
         let (replay, first) =
-            Replay::begin(RunId::new("r"), self.run(), RULES, &mail, at(self.now), at(self.now))
+            Replay::begin(RunId::new("r"), self.run(), self.rules, &mail, at(self.now), at(self.now))
                 .expect("begins");
         self.journal.extend(first);
         Pass { cursor: replay.cursor(), replay }
