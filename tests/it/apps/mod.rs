@@ -3,6 +3,7 @@
 mod drive;
 mod stub;
 mod sync;
+mod tools;
 
 use pawl_tests::clients::{self, Language};
 use pawl_tests::{Host, Setup};
