@@ -13,6 +13,7 @@ use pawl_engine::event::SenderId;
 use pawl_engine::expr::Vars;
 use pawl_engine::flow::{Rules, Terms};
 use pawl_engine::replay::Invocation;
+use pawl_engine::signal::Signal;
 use pawl_engine::trace::TraceParent;
 use pawl_engine::{Event, EventId, FunctionId, NewEvent, Payload, RunId, Span, Timestamp, trigger};
 use std::cell::OnceCell;
@@ -152,6 +153,24 @@ impl Intake {
         self.store.accept(vec![accept]).await?;
         self.wake.notify_one();
         Ok(())
+    }
+
+    /// Tells the step that waits for this signal: its run. `None`: no step waits for it, and
+    /// nothing is stored.
+    pub async fn signal(&self, signal: &Signal) -> Result<Option<RunId>, StoreError> {
+        let (this, new) = (self.clone(), signal.to_event());
+        to_the_end(async move {
+            let now = clock::now();
+            let event = new.accept(ids::event(now), now);
+            let accept = Accept { event, runs: Vec::new(), keep: Keep::ForOne };
+            let accepted = this.store.accept(vec![accept]).await?.pop();
+            this.wake.notify_one();
+            Ok(match accepted {
+                Some(Accepted::Taken(run)) => Some(run),
+                Some(Accepted::New(_) | Accepted::Duplicate(_) | Accepted::Unheard) | None => None,
+            })
+        })
+        .await?
     }
 
     /// Accepts a schedule's tick for one function. Once: a tick that is known is nothing new.

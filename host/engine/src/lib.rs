@@ -32,6 +32,7 @@ pub mod payload;
 pub mod replay;
 pub mod retry;
 pub mod run;
+pub mod signal;
 pub mod stats;
 pub mod time;
 pub mod trace;

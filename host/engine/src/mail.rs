@@ -26,6 +26,14 @@ pub enum Mail {
         /// what it gave
         result: Result<Payload, Failure>,
     },
+    /// A wait that had to be the only one of its kind ([`crate::flow::Rival`]) has lost to
+    /// another one.
+    Lost {
+        /// the waiting step
+        step: StepKey,
+        /// why it fails; none: it ends as at its timeout
+        failure: Option<Failure>,
+    },
 }
 
 impl Mail {
@@ -54,6 +62,8 @@ mod tests {
             Mail::Event { step: key("paid"), event: text("{\"id\": 1}") },
             Mail::Ended { step: key("ask"), result: Ok(text("1.50")) },
             Mail::Ended { step: key("ask"), result: Err(Failure::new("E", "m")) },
+            Mail::Lost { step: key("paid"), failure: None },
+            Mail::Lost { step: key("paid"), failure: Some(Failure::new("E", "m")) },
         ];
         let lines: Vec<_> = mail.iter().map(Mail::to_json).collect();
         for (line, mail) in lines.iter().zip(&mail) {
@@ -63,7 +73,9 @@ mod tests {
             {"Cancel":{"reason":"by hand"}}
             {"Event":{"step":"paid","event":{"id": 1}}}
             {"Ended":{"step":"ask","result":{"Ok":1.50}}}
-            {"Ended":{"step":"ask","result":{"Err":{"name":"E","message":"m"}}}}"#]]
+            {"Ended":{"step":"ask","result":{"Err":{"name":"E","message":"m"}}}}
+            {"Lost":{"step":"paid","failure":null}}
+            {"Lost":{"step":"paid","failure":{"name":"E","message":"m"}}}"#]]
         .assert_eq(&lines.join("\n"));
     }
 }

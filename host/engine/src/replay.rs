@@ -21,8 +21,8 @@ mod keys;
 
 pub use begin::check;
 pub use call::{
-    Answer, Asked, Attempt, Counts, Effect, Fetch, Invocation, Op, Refused, Rules, RunOptions, Settled,
-    StepCall, WaitFor, World,
+    Answer, Asked, Attempt, Counts, Effect, Fetch, Infer, Invocation, Op, Refused, Rules, RunOptions,
+    Settled, StepCall, WaitFor, World,
 };
 pub use end::{Reworked, cancel, give_up, move_to, outcomes_before, pause, resume};
 pub use keys::{Answered, Keys};
@@ -393,6 +393,10 @@ impl Replay {
             }
             Mail::Ended { step, result } => {
                 waits(step, Kind::Invoke).then(|| settled(step, Kind::Invoke, result))
+            }
+            Mail::Lost { step, failure } => {
+                let result = failure.clone().map_or_else(|| Ok(Payload::null()), Err);
+                waits(step, Kind::Wait).then(|| settled(step, Kind::Wait, &result))
             }
         }
     }

@@ -189,7 +189,7 @@ pub(super) async fn accept(
         let id: EventId = match accepted.into_iter().next() {
             Some(Accepted::New(id) | Accepted::Duplicate(id)) => id,
             // what is sent from here is always kept
-            Some(Accepted::Unheard) | None => return Err(PageError::Unavailable),
+            Some(Accepted::Taken(_) | Accepted::Unheard) | None => return Err(PageError::Unavailable),
         };
         let recorded = this.record(&who, "send", id.as_str(), detail).await;
         Ok((id, recorded))

@@ -20,7 +20,8 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use pawl_engine::{Run, RunId};
+use pawl_engine::signal::Signal;
+use pawl_engine::{Run, RunId, limits};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -29,6 +30,9 @@ const REGISTRATION_BYTES: usize = 4 << 20;
 
 /// Bytes of the steps that an app reports in the middle of a call: as of an answer.
 const REPORT_BYTES: usize = 8 << 20;
+
+/// Bytes of a signal: an event's data, and its name.
+const SIGNAL_BYTES: usize = limits::EVENT_BYTES + (64 << 10);
 
 /// Who may ask as an app: who has a signing key, by its hash; in development, this machine.
 pub(super) async fn app(State(http): State<Http>, request: Request, next: Next) -> Response {
@@ -103,6 +107,20 @@ pub(super) async fn checkpoint(
     let (request, steps) = reply::checkpoint(&body, clock::now()).map_err(ApiError::InvalidBody)?;
     http.live.report(&id, request, steps).await.map_err(ApiError::NotLive)?;
     Ok(Json(json!({"ok": true})).into_response())
+}
+
+/// `POST /v1/signals`: tells the run that waits for this signal. Answered when that is durable.
+pub(super) async fn signal(
+    State(http): State<Http>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let body = body::read(&headers, body, SIGNAL_BYTES).await?;
+    let text = std::str::from_utf8(&body).map_err(|e| ApiError::InvalidBody(e.to_string()))?;
+    let signal = Signal::parse(text).map_err(ApiError::InvalidBody)?;
+    let run = http.intake.signal(&signal).await?.ok_or(ApiError::NoWaiter)?;
+    tracing::info!(%run, signal = one_line(&signal.name), "signal accepted");
+    Ok(data(json!({"run_id": run.as_str()})))
 }
 
 /// `GET /v0/runs/{id}/actions`: what is known of the run's steps, by their hashed ids.

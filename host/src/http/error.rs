@@ -97,6 +97,8 @@ pub(super) enum ApiError {
     HashedKey,
     #[error("{0}")]
     NotLive(remote::NotLive),
+    #[error("no run waits for this signal now")]
+    NoWaiter,
     #[error("runtime state is no longer available: there is no run with this id that is not over")]
     NoState,
     #[error("the host cannot do this now: {0}")]
@@ -237,6 +239,7 @@ impl ApiError {
             Self::App(apps::Refused::OtherKind { .. }) => (S::BAD_REQUEST, "other_server_kind"),
             Self::HashedKey => (S::UNAUTHORIZED, "invalid_signing_key"),
             Self::NotLive(_) => (S::CONFLICT, "not_under_way"),
+            Self::NoWaiter => (S::NOT_FOUND, "no_waiter"),
             Self::NoState => (S::GONE, "no_state"),
             Self::Unavailable(_) => (S::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Corrupt => (S::INTERNAL_SERVER_ERROR, "corrupt"),

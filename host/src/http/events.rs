@@ -78,7 +78,7 @@ async fn store(http: &Http, headers: &HeaderMap, body: Body) -> Response {
             .map(|a| match a {
                 Accepted::New(id) | Accepted::Duplicate(id) => id.as_str(),
                 // what comes from outside is always kept
-                Accepted::Unheard => "",
+                Accepted::Taken(_) | Accepted::Unheard => "",
             })
             .collect();
         let duplicates = accepted.iter().filter(|a| matches!(a, Accepted::Duplicate(_))).count();

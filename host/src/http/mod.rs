@@ -131,6 +131,7 @@ pub fn router(http: Http) -> Router {
         .route("/v0/runs/{id}/batch", get(apps::batch))
         .route("/v0/runs/{id}/actions", get(apps::actions))
         .route("/v1/checkpoint/{id}/async", post(apps::checkpoint))
+        .route("/v1/signals", post(apps::signal))
         .method_not_allowed_fallback(async || ApiError::Method)
         .route_layer(axum::middleware::from_fn_with_state(http.clone(), apps::app));
     Router::new()

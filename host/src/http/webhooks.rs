@@ -168,7 +168,7 @@ async fn store(http: &Http, headers: &HeaderMap, mut event: NewEvent) -> Result<
             (event, Answered::Duplicate)
         }
         // the store answers each event that it is given
-        Some(Accepted::Unheard) | None => {
+        Some(Accepted::Taken(_) | Accepted::Unheard) | None => {
             return Err(Rejected::InvalidEvent("it was not taken".into()).into());
         }
     };

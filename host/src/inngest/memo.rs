@@ -2,7 +2,7 @@
 
 use super::step_id;
 use pawl_engine::run::StepState;
-use pawl_engine::{Event, Failure, Kind, Payload, Run, StepKey};
+use pawl_engine::{Event, Failure, Kind, Payload, Run, StepKey, signal};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -97,7 +97,10 @@ fn value(kind: Kind, result: &Result<Payload, Failure>) -> Box<RawValue> {
     match (kind, result) {
         (_, Err(failure)) => raw(json!({"error": error(failure)}).to_string()),
         (Sleep, Ok(_)) => RawValue::NULL.to_owned(),
-        (Wait, Ok(event)) => raw(event.as_str().to_owned()),
+        (Wait, Ok(event)) => match signal::told(event) {
+            Some(told) => raw(format!("{{\"data\":{}}}", told.get())),
+            None => raw(event.as_str().to_owned()),
+        },
         (Run | Invoke | Send | Fetch, Ok(output)) => raw(format!("{{\"data\":{}}}", output.as_str())),
     }
 }
@@ -120,6 +123,9 @@ mod tests {
         assert_eq!(told(Kind::Sleep, Ok(payload("7"))), "null");
         assert_eq!(told(Kind::Wait, Ok(payload("null"))), "null");
         assert_eq!(told(Kind::Wait, Ok(payload("{\"name\":\"a\"}"))), "{\"name\":\"a\"}");
+        let sent = signal::Signal::parse(r#"{"signal":"ok","data":{"n":1.50}}"#).expect("a signal");
+        let sent = sent.to_event().accept(EventId::new("e"), Timestamp::from_millis(7)).to_payload();
+        assert_eq!(told(Kind::Wait, Ok(sent)), r#"{"data":{"signal":"ok","data":{"n":1.50}}}"#);
         let mut failure = Failure::new("TypeError", "no");
         failure.stack = Some("at x".into());
         let error: Value = serde_json::from_str(&told(Kind::Run, Err(failure))).expect("JSON");

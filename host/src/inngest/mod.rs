@@ -4,6 +4,7 @@
 
 pub mod app;
 pub mod call;
+pub mod infer;
 mod manifest;
 pub mod memo;
 pub mod register;

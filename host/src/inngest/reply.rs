@@ -1,10 +1,11 @@
 //! What an app answers: that its function is over, or steps (Inngest's SDK specification,
 //! sections 4.3.3 and 5).
 
-use super::{duration, memo::wire_id};
+use super::{duration, infer, memo::wire_id};
 use http::HeaderMap;
+use pawl_engine::flow::Rival;
 use pawl_engine::replay::{Fetch, Invocation, Op, RunOptions, StepCall, WaitFor};
-use pawl_engine::{Failure, FunctionId, Payload, Retry, Span, Timestamp, limits};
+use pawl_engine::{Failure, FunctionId, Payload, Retry, Span, Timestamp, limits, signal};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -233,14 +234,18 @@ fn step(op: Wire<'_>, headers: &Headers, now: Timestamp) -> Result<Option<Told>,
         }
         "WaitForEvent" => {
             let event = text("event").or(op.name.as_deref()).ok_or_else(|| wrong("no event"))?;
-            let timeout = text("timeout").ok_or_else(|| wrong("no timeout"))?;
-            let timeout =
-                span(timeout, now).ok_or_else(|| wrong("its timeout is neither a time nor a span"))?;
+            let timeout = timeout(&op.opts, now).map_err(wrong)?;
             let filter = text("if").map(str::to_owned);
-            (Op::Wait(WaitFor { event: event.to_owned(), filter, timeout }), None)
+            (Op::Wait(WaitFor { event: event.to_owned(), filter, timeout, rival: None }), None)
+        }
+        "WaitForSignal" => {
+            let name = text("signal").or(op.name.as_deref()).ok_or_else(|| wrong("no signal"))?;
+            let rival = if text("conflict") == Some("replace") { Rival::Replace } else { Rival::Fail };
+            (Op::Wait(signal::wait(name, timeout(&op.opts, now).map_err(wrong)?, rival)), None)
         }
         "InvokeFunction" => (invoke(&op.opts, now).map_err(wrong)?, None),
         "Gateway" => (fetch(&op.opts).map_err(wrong)?, None),
+        "AIGateway" => (Op::Fetch(infer::request(&op.opts).map_err(wrong)?), None),
         _ => {
             let why = format!("this host does not know the step `{}` of the app", op.op);
             (run(), Some(Err(Failure::new("UnknownStep", why).for_good())))
@@ -275,6 +280,12 @@ fn sleep(text: &str, now: Timestamp) -> Option<Op> {
 /// A span, or the time until a moment.
 fn span(text: &str, now: Timestamp) -> Option<Span> {
     moment(text).map_or_else(|| duration(text), |at| Some(at.max(now) - now))
+}
+
+/// How long a step waits at most.
+fn timeout(opts: &Value, now: Timestamp) -> Result<Span, &'static str> {
+    let text = opts.get("timeout").and_then(Value::as_str).ok_or("no timeout")?;
+    span(text, now).ok_or("its timeout is neither a time nor a span")
 }
 
 /// Dates have at least ten characters, spans fewer.
@@ -313,6 +324,7 @@ fn fetch(opts: &Value) -> Result<Op, &'static str> {
         headers: headers.collect(),
         body: text("body").filter(|body| !body.is_empty()).map(str::to_owned),
         options: RunOptions::default(),
+        infer: None,
     }))
 }
 
@@ -331,7 +343,7 @@ fn failure_of(error: &Value) -> Failure {
 }
 
 /// `Retry-After`: seconds, or a date as HTTP or RFC 3339 writes it.
-fn retry_after(text: &str, now: Timestamp) -> Option<Span> {
+pub(super) fn retry_after(text: &str, now: Timestamp) -> Option<Span> {
     if text.len() <= 7 {
         return text.parse().ok().map(Span::from_secs);
     }

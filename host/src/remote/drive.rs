@@ -298,9 +298,12 @@ fn same(key: &StepKey, kind: Kind) -> StepCall {
     let op = match kind {
         Kind::Run => Op::Run(RunOptions::default()),
         Kind::Sleep => Op::Sleep(Span::ZERO),
-        Kind::Wait => {
-            Op::Wait(pawl_engine::replay::WaitFor { event: String::new(), filter: None, timeout: Span::ZERO })
-        }
+        Kind::Wait => Op::Wait(pawl_engine::replay::WaitFor {
+            event: String::new(),
+            filter: None,
+            timeout: Span::ZERO,
+            rival: None,
+        }),
         Kind::Invoke => Op::Invoke(pawl_engine::replay::Invocation {
             function: pawl_engine::FunctionId::new(""),
             data: Payload::null(),
@@ -314,6 +317,7 @@ fn same(key: &StepKey, kind: Kind) -> StepCall {
             headers: Vec::new(),
             body: None,
             options: RunOptions::default(),
+            infer: None,
         }),
     };
     StepCall { id: key.to_string(), op }

@@ -17,6 +17,7 @@ pub(super) fn call(request: step::Request) -> Result<StepCall, Failure> {
             event: wait.name,
             filter: wait.filter,
             timeout: Span::from_millis(wait.timeout),
+            rival: None,
         }),
         step::Operation::Invoke(call) => Op::Invoke(Invocation {
             function: FunctionId::new(call.function),
@@ -33,6 +34,7 @@ pub(super) fn call(request: step::Request) -> Result<StepCall, Failure> {
             headers: fetch.headers,
             body: fetch.body,
             options: RunOptions { timeout: fetch.timeout.map(Span::from_millis), retries: fetch.retries },
+            infer: None,
         }),
     };
     Ok(StepCall { id: request.id, op })

@@ -1,5 +1,7 @@
 //! What a function may reach beyond its steps: given by its operator, enforced here.
 
+use crate::secret::Secret;
+use pawl_engine::replay::{Fetch, Infer};
 use std::collections::BTreeMap;
 
 /// A function's grant.
@@ -10,7 +12,7 @@ pub struct Grant {
     /// Settings that it may read.
     pub settings: BTreeMap<String, String>,
     /// Secrets that the host may put into its requests. The function never sees them.
-    pub secrets: BTreeMap<String, crate::secret::Secret>,
+    pub secrets: BTreeMap<String, Secret>,
     /// Names of settings that it may ask for and that have no value.
     pub unset: Vec<String>,
 }
@@ -80,6 +82,18 @@ impl HostPattern {
 }
 
 impl Grant {
+    /// For a request of an app: its operator named the app, which may send anywhere by itself, so
+    /// there is nothing to grant, and no secret of the host's to put in. A model's key is the
+    /// app's own, and is handled as a secret of the host's would be.
+    pub fn of_app(fetch: &Fetch) -> Self {
+        let key = fetch.infer.as_ref().and_then(|asked| Secret::load(&asked.key).ok());
+        Self {
+            hosts: HostPattern::of_url(&fetch.url).into_iter().collect(),
+            secrets: key.map(|(key, _)| (Infer::SECRET.to_owned(), key)).into_iter().collect(),
+            ..Self::default()
+        }
+    }
+
     /// What is granted, by its names alone.
     pub fn names(&self) -> Vec<String> {
         let hosts = self.hosts.iter().map(|h| format!("host {h}"));

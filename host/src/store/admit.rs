@@ -1,7 +1,7 @@
 //! Events and their runs come in: who is told of an event, and which of its runs there
 //! are under their terms.
 
-use super::listen::{fulfilled, post, tell};
+use super::listen::{first_waiting, fulfilled, post, tell};
 use super::tx::{Alarm, Bell, Effects, Hold, Kind, Place, Tx, extras};
 use super::{Accept, Accepted, Keep, NewRun, Skip, StoreError, Why};
 use crate::pulse::Fact;
@@ -14,12 +14,15 @@ pub(super) fn accept(tx: &mut impl Tx, fx: &mut Effects, accept: &Accept) -> Res
     let event = &accept.event;
     let first = match accept.keep {
         Keep::Always => tx.take_sender(event)?,
-        Keep::IfHeard => tx.known_sender(event)?,
+        Keep::IfHeard | Keep::ForOne => tx.known_sender(event)?,
     };
     if let Some(first) = first {
         let source = event.sender.as_ref().map(|sender| sender.source);
         fx.facts.push(Fact::Duplicate { event: first.clone(), source });
         return Ok(Accepted::Duplicate(first));
+    }
+    if accept.keep == Keep::ForOne {
+        return for_one(tx, fx, event);
     }
     // before its runs begin, which do not watch for their own event
     let told = fulfilled(tx, event)?;
@@ -27,14 +30,8 @@ pub(super) fn accept(tx: &mut impl Tx, fx: &mut Effects, accept: &Accept) -> Res
     if !is_heard && accept.runs.is_empty() {
         return Ok(Accepted::Unheard);
     }
-    tx.put_event(event)?;
     let told_so_far = fx.facts.len();
-    fx.facts.push(Fact::Accepted {
-        event: event.id.clone(),
-        name: event.name.clone(),
-        source: event.sender.as_ref().map(|sender| sender.source),
-        at: event.received_at,
-    });
+    put(tx, fx, event)?;
     for watching in told {
         tell(tx, fx, watching, event)?;
     }
@@ -50,6 +47,27 @@ pub(super) fn accept(tx: &mut impl Tx, fx: &mut Effects, accept: &Accept) -> Res
         tx.take_sender(event)?;
     }
     Ok(Accepted::New(event.id.clone()))
+}
+
+fn put(tx: &mut impl Tx, fx: &mut Effects, event: &Event) -> Result<(), StoreError> {
+    tx.put_event(event)?;
+    fx.facts.push(Fact::Accepted {
+        event: event.id.clone(),
+        name: event.name.clone(),
+        source: event.sender.as_ref().map(|sender| sender.source),
+        at: event.received_at,
+    });
+    Ok(())
+}
+
+/// An event that is for one step alone.
+fn for_one(tx: &mut impl Tx, fx: &mut Effects, event: &Event) -> Result<Accepted, StoreError> {
+    let Some(waiting) = first_waiting(tx, event)? else { return Ok(Accepted::Unheard) };
+    put(tx, fx, event)?;
+    tx.take_sender(event)?;
+    let run = waiting.run.clone();
+    tell(tx, fx, waiting, event)?;
+    Ok(Accepted::Taken(run))
 }
 
 /// Begins one more run of stored events. One that its checks refuse is a conflict.

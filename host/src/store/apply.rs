@@ -1,7 +1,7 @@
 //! What a commit makes true, and what happens to runs when their time is up.
 
 use super::admit::accept;
-use super::listen::{post, urge};
+use super::listen::{post, urge, wait};
 use super::tx::{Alarm, Bell, Effects, Place, RunNow, Tx, URGENT, extras};
 use super::{Accepted, Commit, StoreError, Then};
 use crate::pulse::{Fact, Tried};
@@ -125,8 +125,9 @@ fn after(
     }
     // "from now on": the events above are not waited for
     if !also.watches.is_empty() && !is_over {
+        let now = moment(tx, run, commit)?;
         for (step, watch) in &also.watches {
-            tx.put_watch(run, Some(step), watch)?;
+            wait(tx, fx, run, (step, watch), now)?;
         }
         tx.add_extras(run, extras::WATCHES)?;
     }

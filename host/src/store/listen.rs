@@ -4,9 +4,9 @@ use super::StoreError;
 use super::tx::{Effects, Kind, Place, Tx, URGENT, Watching, extras};
 use pawl_engine::event::Event;
 use pawl_engine::expr::{Expr, Scope, at};
-use pawl_engine::flow::Watch;
+use pawl_engine::flow::{Rival, Watch};
 use pawl_engine::trigger::patterns;
-use pawl_engine::{EventId, Mail, RunId, Timestamp};
+use pawl_engine::{EventId, Failure, Mail, RunId, StepKey, Timestamp};
 use std::collections::HashMap;
 
 /// The watches that an event fulfils, in the order of their making. Those that are over
@@ -23,6 +23,21 @@ pub(super) fn fulfilled(tx: &mut impl Tx, event: &Event) -> Result<Vec<Watching>
             found.extend(tx.watchings(name, &path, &text)?);
         }
     }
+    taken(tx, found, event)
+}
+
+/// The first step that waits for an event of exactly this name by an equation that holds.
+pub(super) fn first_waiting(tx: &mut impl Tx, event: &Event) -> Result<Option<Watching>, StoreError> {
+    let (mut found, value) = (Vec::new(), event.to_value());
+    for path in tx.watched_paths(&event.name)?.iter().filter(|path| !path.is_empty()) {
+        found.extend(tx.watchings(&event.name, path, &at(&value, path))?);
+    }
+    found.retain(|watching| watching.step.is_some());
+    Ok(taken(tx, found, event)?.into_iter().next())
+}
+
+/// Those of the watches that the event fulfils.
+fn taken(tx: &mut impl Tx, found: Vec<Watching>, event: &Event) -> Result<Vec<Watching>, StoreError> {
     let mut taken = Vec::new();
     let mut filters = Filters::default();
     for watching in found {
@@ -57,6 +72,34 @@ impl Filters {
         let Some(own) = tx.event(&run.event)? else { return Ok(false) };
         Ok(Watch::takes(Some(filter), &own, new))
     }
+}
+
+/// The step waits from now on: unless it has to be the only one, and another one was before.
+pub(super) fn wait(
+    tx: &mut impl Tx,
+    fx: &mut Effects,
+    run: &RunId,
+    (step, watch): (&StepKey, &Watch),
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if let (Some(rival), Some((path, value))) = (watch.rival, &watch.index) {
+        for other in tx.watchings(&watch.name, path, value)? {
+            let Some(its_step) = &other.step else { continue };
+            // those whose time is over only have not been met since
+            let is_over = other.until <= now;
+            if rival == Rival::Fail && !is_over {
+                let why = format!("step `{its_step}` of run {} waits for this already", other.run);
+                let failure = Some(Failure::new("WaitConflict", why).for_good());
+                return post(tx, fx, run, &Mail::Lost { step: step.clone(), failure }, now);
+            }
+            tx.drop_watch(other.id)?;
+            if !is_over {
+                let lost = Mail::Lost { step: its_step.clone(), failure: None };
+                post(tx, fx, &other.run, &lost, now)?;
+            }
+        }
+    }
+    tx.put_watch(run, Some(step), watch)
 }
 
 /// Tells a run of the event that it watched for. It is told once.

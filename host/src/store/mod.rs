@@ -56,6 +56,9 @@ pub enum Keep {
     /// When it starts a run, or a run watches for it: what the host itself tells of every
     /// run would else fill the disk.
     IfHeard,
+    /// When a step waits for an event of exactly this name by an equation: the first such step
+    /// is told, and nobody else.
+    ForOne,
 }
 
 /// A run to begin.
@@ -93,7 +96,9 @@ pub enum Accepted {
     New(EventId),
     /// Its sender's id is known: nothing was stored; this is the first one.
     Duplicate(EventId),
-    /// Nobody would have heard of it ([`Keep::IfHeard`]): nothing was stored.
+    /// It is stored, and a step of this run was told ([`Keep::ForOne`]).
+    Taken(RunId),
+    /// Nobody would have heard of it ([`Keep::IfHeard`], [`Keep::ForOne`]): nothing was stored.
     Unheard,
 }
 

@@ -1,9 +1,11 @@
 //! What a worker runs: functions by deployment. The sandbox has the real ones.
 
 use crate::catalog::{Catalog, DeployError};
+use crate::clock;
 use crate::inngest::app::{self, Registration};
+use crate::inngest::infer;
 use crate::remote::{self, Client, Remote};
-use crate::runtime::{Ending, Grant, HostPattern, Input, Plugin, Runtime, Steps, Stop};
+use crate::runtime::{Ending, Grant, Input, Plugin, Runtime, Steps, Stop};
 use crate::store::StoreError;
 use async_trait::async_trait;
 use pawl_engine::replay::{Counts, Fetch};
@@ -177,11 +179,8 @@ impl Guest for Elsewhere {
     }
 
     async fn fetch(&self, fetch: &Fetch, timeout: Span, trace: TraceParent) -> Result<Payload, Failure> {
-        // its operator named the app, which may send anywhere by itself: there is nothing to
-        // grant, and no secret of the host's to put in
-        let grant =
-            Grant { hosts: HostPattern::of_url(&fetch.url).into_iter().collect(), ..Grant::default() };
-        self.runtime.fetch(&grant, fetch, timeout, trace).await
+        let answer = self.runtime.fetch(&Grant::of_app(fetch), fetch, timeout, trace).await?;
+        if fetch.infer.is_some() { infer::result(&answer, clock::now()) } else { Ok(answer) }
     }
 }
 

@@ -96,7 +96,7 @@ pub(super) async fn carry(
     let created_at = claimed.created_at;
     let cancel = claimed.mail.iter().find_map(|mail| match mail {
         Mail::Cancel { reason } => Some(reason.clone()),
-        Mail::Event { .. } | Mail::Ended { .. } => None,
+        Mail::Event { .. } | Mail::Ended { .. } | Mail::Lost { .. } => None,
     });
     let stop = match Run::fold(created_at, &claimed.journal) {
         // cancelled between its claim and its loading: somebody else has ended it

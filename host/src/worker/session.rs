@@ -154,7 +154,9 @@ impl Session {
         }
         let (entries, also) = (std::mem::take(&mut self.pending), std::mem::take(&mut self.also));
         let written = self.written + u32::try_from(entries.len()).unwrap_or(u32::MAX);
-        let wakes = !also.accepts.is_empty() || !also.mail.is_empty() || also.cancel_at.is_some();
+        // a wait that has to be the only one may tell another run that it is not
+        let tells = !also.mail.is_empty() || also.watches.iter().any(|(_, watch)| watch.rival.is_some());
+        let wakes = !also.accepts.is_empty() || tells || also.cancel_at.is_some();
         let commit = Commit { expect: self.written, entries, then, also };
         // whoever is dropped here has not been told that it is durable
         self.broken = Some(Stop::Unrecorded("a commit broke off".into()));
@@ -231,8 +233,8 @@ impl Session {
         let run = &self.run;
         let trace = run.trace();
         match effect {
-            Effect::Watch { step, event, filter, until } => {
-                let watch = Watch::new(event.into(), filter, &run.events[0], until);
+            Effect::Watch { step, event, filter, until, rival } => {
+                let watch = Watch { rival, ..Watch::new(event.into(), filter, &run.events[0], until) };
                 self.also.watches.push((step, watch));
             }
             Effect::Invoke { step, run: child, event, call } => {

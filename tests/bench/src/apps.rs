@@ -4,8 +4,8 @@
 use crate::figures::Figure;
 use crate::load;
 use crate::{clock, steps};
-use pawl_tests::app::{App, Sdk};
 use pawl_tests::Setup;
+use pawl_tests::app::{App, Sdk};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

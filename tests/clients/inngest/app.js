@@ -154,6 +154,33 @@ on({ event: "shop/large" }, { id: "large" }, async ({ step }) => {
   return sizes;
 });
 
+on({ event: "shop/signal" }, { id: "signal" }, async ({ event, step }) => {
+  const { signal, timeout, onConflict } = event.data;
+  try {
+    return await step.waitForSignal("signal", { signal, timeout: timeout ?? "1m", onConflict });
+  } catch (error) {
+    return { refused: error.message };
+  }
+});
+
+on({ event: "shop/signaller" }, { id: "signaller" }, async ({ event, step }) =>
+  step.sendSignal("send", { signal: event.data.signal, data: event.data.data }),
+);
+
+// no model has this key
+const apiKey = "sk-0123456789abcdef0123456789abcdef";
+
+on({ event: "shop/infer" }, { id: "infer", retries: 2 }, async ({ event, step }) => {
+  const { vendor, url } = event.data;
+  const more = vendor === "anthropic" ? { defaultParameters: { max_tokens: 9 } } : {};
+  const model = step.ai.models[vendor]({ model: "parrot", apiKey, baseUrl: url, ...more });
+  return await step.ai.infer("ask", { model, body: { messages: [{ role: "user", content: "hi" }] } });
+});
+
+on({ event: "shop/wrap" }, { id: "wrap" }, async ({ step }) =>
+  step.ai.wrap("wrap", async (a, b) => ({ sum: a + b }), 20, 22),
+);
+
 const server = serve({ client, functions });
 server.listen(0, "127.0.0.1", () => {
   console.log(`http://127.0.0.1:${server.address().port}/api/inngest`);

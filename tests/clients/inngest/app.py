@@ -11,6 +11,7 @@ import flask
 import inngest
 import inngest.flask
 import werkzeug.serving
+from inngest.experimental import ai
 
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
 client = inngest.Inngest(app_id="shop", is_production=os.environ.get("INNGEST_DEV") in (None, "0"))
@@ -159,8 +160,19 @@ def large(ctx: inngest.ContextSync):
     return [len(ctx.step.run(f"large-{n}", lambda n=n: str(n) * 2_000_000)) for n in range(3)]
 
 
+# no model has this key
+MODEL_KEY = "sk-0123456789abcdef0123456789abcdef"
+
+
+@on("shop/infer", retries=2)
+def infer(ctx: inngest.ContextSync):
+    vendor = {"openai": ai.openai, "anthropic": ai.anthropic}[ctx.event.data["vendor"]]
+    adapter = vendor.Adapter(auth_key=MODEL_KEY, base_url=ctx.event.data["url"], model="parrot")
+    return ctx.step.ai.infer("ask", adapter=adapter, body={"messages": [{"role": "user", "content": "hi"}]})
+
+
 app = flask.Flask(__name__)
-functions = [plain, loop, nap, wait, parallel, flaky, later, outside, fatal, caught, callee, caller, send, large]
+functions = [plain, loop, nap, wait, parallel, flaky, later, outside, fatal, caught, callee, caller, send, large, infer]
 inngest.flask.serve(app, client, functions)
 server = werkzeug.serving.make_server("127.0.0.1", 0, app, threaded=True)
 print(f"http://127.0.0.1:{server.server_port}/api/inngest", flush=True)

@@ -234,6 +234,25 @@ async fn a_fetch_is_made_by_the_host() {
     assert!(run["steps"].as_array().expect("steps").iter().any(|s| s["op"] == "fetch"), "{run}");
 }
 
+/// How the run of a function with one retry goes whose calls are answered so: its end, and the
+/// number of the try that each call was told.
+async fn played(answers: Vec<(u16, Value)>, status: &str) -> (Value, Vec<u64>) {
+    let mut function = stub::function("shop", "scripted", "shop/scripted");
+    function["steps"]["step"]["retries"] = json!({"attempts": 1});
+    let app = stub::App::start("shop", json!([function])).await;
+    app.says().answers = answers.into();
+    let host = setup().env("PAWL_APPS", app.url()).start().await;
+    pawl_tests::clock::until("the app", pawl_tests::clock::PATIENCE, async || {
+        let apps = host.read("/v1/apps").await;
+        apps[0]["synced_at"].is_string().then_some(()).ok_or_else(|| apps.to_string())
+    })
+    .await;
+    let run = ended(&host, "scripted", json!({}), status).await;
+    let calls = app.says().calls.clone();
+    let number = |call: &Value| call["ctx"]["attempt"].as_u64().expect("a number");
+    (run, calls.iter().map(number).collect())
+}
+
 #[tokio::test]
 async fn a_call_that_fails_now_and_then_has_its_retries_anew_after_each_step() {
     let fails = || (500, json!({"name": "Error", "message": "hiccup"}));

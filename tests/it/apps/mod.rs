@@ -4,6 +4,7 @@ mod drive;
 mod flow;
 mod stub;
 mod sync;
+mod tools;
 
 use pawl_tests::app::{App, Sdk};
 use pawl_tests::{Host, Setup};

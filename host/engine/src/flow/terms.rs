@@ -94,13 +94,24 @@ pub struct Watch {
     pub index: Option<(String, String)>,
     /// Until then.
     pub until: Timestamp,
+    /// It has to be the only one with its name and equation: what is done about another one.
+    pub rival: Option<Rival>,
+}
+
+/// What becomes of two waits of which there may be only one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rival {
+    /// The later one fails.
+    Fail,
+    /// The earlier one ends as at its timeout.
+    Replace,
 }
 
 impl Watch {
     /// A watch of the run that `own` started.
     pub fn new(name: Arc<str>, filter: Option<Expr>, own: &Event, until: Timestamp) -> Self {
         let index = filter.as_ref().and_then(|filter| filter.equation(&own.to_value()));
-        Self { name, filter, index, until }
+        Self { name, filter, index, until, rival: None }
     }
 
     /// Whether `new` is such an event, for the run that `own` started. Its name and time

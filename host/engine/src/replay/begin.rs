@@ -141,7 +141,8 @@ fn begin(
         Op::Wait(wait) => {
             let filter = wait.filter.as_deref().map(parse).transpose().map_err(invalid)?;
             let (event, until) = (wait.event.clone(), now + wait.timeout);
-            let effect = Effect::Watch { step: step.clone(), event: event.clone(), filter, until };
+            let (rival, watched) = (wait.rival, event.clone());
+            let effect = Effect::Watch { step: step.clone(), event: watched, filter, until, rival };
             let filter = wait.filter.clone();
             (Entry::WaitStarted { step, at: now, until, event, filter }, Some(effect))
         }

@@ -1,6 +1,7 @@
 //! What guests ask for, and what they are answered.
 
 use crate::expr::Expr;
+use crate::flow::Rival;
 use crate::id::BadStepId;
 use crate::journal::Kind;
 use crate::run::Illegal;
@@ -52,6 +53,8 @@ pub struct WaitFor {
     pub filter: Option<String>,
     /// At most so long.
     pub timeout: Span,
+    /// It has to be the only one of its kind, and this becomes of the other one.
+    pub rival: Option<Rival>,
 }
 
 /// A function to call.
@@ -80,6 +83,27 @@ pub struct Fetch {
     pub body: Option<String>,
     /// How it is tried.
     pub options: RunOptions,
+    /// It asks a model.
+    pub infer: Option<Infer>,
+}
+
+/// A request to a model: what it answers is the step's output, and any status but 2xx is a
+/// failed try.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Infer {
+    /// The model's key, put where a header has `{secret:…}` with [`Infer::SECRET`].
+    pub key: String,
+}
+
+impl Infer {
+    /// The key's name in headers.
+    pub const SECRET: &str = "auth_key";
+}
+
+impl std::fmt::Debug for Infer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Infer([redacted])")
+    }
 }
 
 impl Op {
@@ -185,6 +209,8 @@ pub enum Effect {
         filter: Option<Expr>,
         /// until then
         until: Timestamp,
+        /// whether it has to be the only one
+        rival: Option<Rival>,
     },
     /// The other run is made.
     Invoke {

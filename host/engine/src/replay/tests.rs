@@ -150,7 +150,7 @@ fn wait(id: &str, ms: u64) -> StepCall {
 
 fn filtered(id: &str, ms: u64, filter: Option<&str>) -> StepCall {
     let (event, filter, timeout) = ("shop/paid".into(), filter.map(Into::into), Span::from_millis(ms));
-    call(id, Op::Wait(WaitFor { event, filter, timeout }))
+    call(id, Op::Wait(WaitFor { event, filter, timeout, rival: None }))
 }
 
 fn invoke(id: &str, function: &str, ms: u64) -> StepCall {
@@ -180,6 +180,7 @@ fn fetch(id: &str) -> StepCall {
             headers: Vec::new(),
             body: None,
             options: RunOptions::default(),
+            infer: None,
         }),
     )
 }

@@ -102,6 +102,34 @@ fn waits_calls_and_requests_say_what_they_are_for() {
 }
 
 #[test]
+fn a_signal_is_a_wait_that_has_to_be_the_only_one() {
+    let wait = |conflict: &str| {
+        let body = format!(
+            r#"[{{"id":"s","op":"WaitForSignal","name":"sig-1","opts":{{"signal":"sig-1","timeout":"5s"{conflict}}}}}]"#
+        );
+        let Op::Wait(wait) = told(&body).call.op else { panic!("no wait") };
+        wait
+    };
+    let plain = wait("");
+    assert_eq!(plain, signal::wait("sig-1", Span::from_secs(5), Rival::Fail));
+    assert_eq!(wait(r#","conflict":"fail""#), plain);
+    assert_eq!(wait(r#","conflict":"replace""#).rival, Some(Rival::Replace));
+}
+
+#[test]
+fn a_question_to_a_model_is_a_request_of_the_hosts() {
+    let infer = told(
+        r#"[{"id":"i","op":"AIGateway","opts":{"type":"step.ai.infer","url":"http://a/chat/completions","auth_key":"sk-x","format":"openai-chat","body":{"model":"gpt-4o"}}}]"#,
+    );
+    let Op::Fetch(fetch) = infer.call.op else { panic!("no request") };
+    assert_eq!(
+        (&*fetch.url, fetch.body.as_deref()),
+        ("http://a/chat/completions", Some(r#"{"model":"gpt-4o"}"#))
+    );
+    assert!(fetch.infer.is_some());
+}
+
+#[test]
 fn a_failed_step_says_whether_and_when_it_may_be_tried_again() {
     let body = r#"[{"id":"x","op":"StepError","error":{"name":"RetryAfterError","message":"later","stack":"at a"},"data":null}]"#;
     let failure =
@@ -156,7 +184,7 @@ proptest! {
     }
 
     #[test]
-    fn no_step_makes_it_panic(op in "(StepRun|Sleep|WaitForEvent|InvokeFunction|Gateway|StepError|[a-z]*)", name in ".{0,30}", opts in r#"(null|\{\}|\{"timeout":"[0-9a-z]{0,5}"\}|\[\]|5)"#) {
+    fn no_step_makes_it_panic(op in "(StepRun|Sleep|WaitForEvent|WaitForSignal|AIGateway|InvokeFunction|Gateway|StepError|[a-z]*)", name in ".{0,30}", opts in r#"(null|\{\}|\{"timeout":"[0-9a-z]{0,5}"\}|\[\]|5)"#) {
         let body = serde_json::json!([{"id": "x", "op": op, "name": name}]).to_string();
         let body = body.replacen("\"id\"", &format!("\"opts\":{opts},\"id\""), 1);
         let _reply = read(206, &headers(&[]), body.as_bytes(), now());

@@ -31,7 +31,7 @@ async fn a_refused_commit_leaves_nothing(mut h: Host) {
     let mut bad = h.accept_of(None, &["g"], 1);
     bad.runs[0].deployment = DeploymentId::new("unknown");
     let good = h.accept_of(None, &["g"], 1);
-    let watch = Watch { name: "one".into(), filter: None, index: None, until: at(99) };
+    let watch = Watch { name: "one".into(), filter: None, index: None, rival: None, until: at(99) };
     let also = Also {
         accepts: vec![good.clone(), bad],
         watches: vec![(key("w"), watch)],
@@ -108,7 +108,7 @@ async fn an_event_of_the_same_commit_is_not_waited_for(mut h: Host) {
     h.accept(None, &["f"], 0).await;
     let claimed = h.claim_one(0).await;
     let event = h.event("one", "{}", 1);
-    let watch = Watch { name: "one".into(), filter: None, index: None, until: at(99) };
+    let watch = Watch { name: "one".into(), filter: None, index: None, rival: None, until: at(99) };
     let also = Also {
         accepts: vec![Accept { event, runs: Vec::new(), keep: Keep::Always }],
         watches: vec![(key("w"), watch)],

@@ -1,6 +1,8 @@
 //! Events that runs watch for, and what runs are told.
 
 use super::*;
+use pawl_engine::Retry;
+use pawl_engine::flow::Rival;
 
 cases![
     an_event_wakes_the_runs_that_wait_for_it_once,
@@ -14,10 +16,12 @@ cases![
     a_paused_run_hears_of_nothing_but_its_end,
     a_run_that_is_over_hears_nothing_and_watches_for_nothing,
     mail_that_cancels_outlives_a_claim_that_is_lost,
+    an_event_for_one_is_told_to_the_first_that_waits_for_it_by_name_and_equation,
+    of_waits_that_have_to_be_the_only_one_the_later_fails_or_the_earlier_is_given_up,
 ];
 
 fn watch(name: &str, until: i64) -> Watch {
-    Watch { name: name.into(), filter: None, index: None, until: at(until) }
+    Watch { name: name.into(), filter: None, index: None, rival: None, until: at(until) }
 }
 
 fn filtered(name: &str, filter: &str, own: &Event) -> Watch {
@@ -37,7 +41,7 @@ async fn waiting(h: &mut Host, function: &str, watches: Vec<(&str, Watch)>) -> R
 
 fn steps(claimed: &Claimed) -> Vec<String> {
     let step = |mail: &Mail| match mail {
-        Mail::Event { step, .. } | Mail::Ended { step, .. } => step.to_string(),
+        Mail::Event { step, .. } | Mail::Ended { step, .. } | Mail::Lost { step, .. } => step.to_string(),
         Mail::Cancel { .. } => "cancel".into(),
     };
     claimed.mail.iter().map(step).collect()
@@ -254,4 +258,60 @@ async fn mail_that_cancels_outlives_a_claim_that_is_lost(mut h: Host) {
     h.park_with(&told.claim, 1, 500, Also { read: 1, ..Also::default() }).await;
     assert!(h.claim(499, 9).await.is_empty());
     assert!(h.claim_one(500).await.mail.is_empty(), "it was read, and the run went on");
+}
+
+/// A wait for `one`, by an equation.
+fn only(h: &mut Host, name: &str, until: i64, rival: Option<Rival>) -> Watch {
+    let own = h.event("own", "{}", 0);
+    let filter = format!("async.data.signal == \"{name}\"");
+    Watch { until: at(until), rival, ..filtered("one", &filter, &own) }
+}
+
+async fn for_one(h: &mut Host, name: &str, ms: i64) -> Accepted {
+    let event = h.event("one", &format!("{{\"signal\": \"{name}\"}}"), ms);
+    let accept = Accept { event, runs: Vec::new(), keep: Keep::ForOne };
+    h.store.accept(vec![accept]).await.expect("accepts").remove(0)
+}
+
+async fn an_event_for_one_is_told_to_the_first_that_waits_for_it_by_name_and_equation(mut h: Host) {
+    let all = vec![("a", watch("one", 800)), ("b", watch("*", 800))];
+    let others = waiting(&mut h, "f", all).await;
+    let cancels = only(&mut h, "x", 800, None);
+    h.begin("g", 0, Terms { cancel_on: vec![cancels], ..plain("g") }).await;
+    let cancelled = h.claim_one(0).await;
+    assert_eq!(for_one(&mut h, "x", 10).await, Accepted::Unheard);
+    assert_eq!(h.store.event("e00004").await.expect_err("not stored"), StoreError::NotFound);
+    let mut runs = Vec::new();
+    for until in [11, 800, 800] {
+        let only = only(&mut h, "x", until, None);
+        runs.push(waiting(&mut h, "f", vec![("w", only)]).await);
+    }
+    assert_eq!(for_one(&mut h, "y", 11).await, Accepted::Unheard);
+    assert_eq!(for_one(&mut h, "x", 11).await, Accepted::Taken(runs[1].clone()), "the first's time was over");
+    assert_eq!(h.claim_one(11).await.claim.run, runs[1]);
+    assert_eq!(for_one(&mut h, "x", 12).await, Accepted::Taken(runs[2].clone()));
+    assert_eq!(for_one(&mut h, "x", 13).await, Accepted::Unheard, "each is told once");
+    assert!(h.store.unread(&others).await.expect("reads").is_empty());
+    assert!(!cancelled.claim.revoked.is_cancelled());
+}
+
+async fn of_waits_that_have_to_be_the_only_one_the_later_fails_or_the_earlier_is_given_up(mut h: Host) {
+    let mut wait = async |until, rival| {
+        let watch = only(&mut h, "x", until, rival);
+        waiting(&mut h, "f", vec![("w", watch)]).await
+    };
+    // at 1 these wait, and the time of the first is over
+    wait(1, Some(Rival::Fail)).await;
+    let first = wait(800, Some(Rival::Fail)).await;
+    let second = wait(800, Some(Rival::Fail)).await;
+    let third = wait(800, Some(Rival::Replace)).await;
+    let told = h.claim(1, 9).await;
+    let of = |run: &RunId| told.iter().find(|c| c.claim.run == *run).map(|c| c.mail.clone());
+    assert_eq!(of(&first), Some(vec![Mail::Lost { step: key("w"), failure: None }]));
+    let lost = of(&second).expect("it was told");
+    let [Mail::Lost { failure: Some(failure), .. }] = &lost[..] else { panic!("{lost:?}") };
+    assert!(failure.name == "WaitConflict" && failure.retry == Retry::Never, "{failure:?}");
+    assert_eq!(told.len(), 2);
+    assert_eq!(for_one(&mut h, "x", 2).await, Accepted::Taken(third));
+    assert_eq!(for_one(&mut h, "x", 2).await, Accepted::Unheard);
 }

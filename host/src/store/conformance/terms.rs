@@ -177,7 +177,13 @@ async fn a_batch_is_full_by_its_bytes_too(mut h: Host) {
 
 async fn a_cancelled_run_takes_no_further_events(mut h: Host) {
     let terms = || Terms {
-        cancel_on: vec![Watch { name: "stop".into(), filter: None, index: None, until: at(1_000) }],
+        cancel_on: vec![Watch {
+            name: "stop".into(),
+            filter: None,
+            index: None,
+            rival: None,
+            until: at(1_000),
+        }],
         ..batched(9, 100)
     };
     h.begin("f", 0, terms()).await;
@@ -234,7 +240,8 @@ async fn who_waits_for_a_run_hears_that_there_is_none(mut h: Host) {
 
 async fn a_debounced_run_is_under_its_last_events_terms(mut h: Host) {
     h.deploy("d2", "file:a.wasm", 1).await;
-    let watch = |name: &str| Watch { name: name.into(), filter: None, index: None, until: at(1_000) };
+    let watch =
+        |name: &str| Watch { name: name.into(), filter: None, index: None, rival: None, until: at(1_000) };
     let terms = |stop: &str| Terms {
         cancel_on: vec![watch(stop)],
         start_within: Some(Span::from_millis(100)),
@@ -275,7 +282,7 @@ async fn an_unheard_event_is_not_stored(mut h: Host) {
     assert!(h.skips("e00004").await.is_empty());
     // somebody waits for it
     let claimed = h.claim_one(4).await;
-    let watch = Watch { name: "pawl/*".into(), filter: None, index: None, until: at(100) };
+    let watch = Watch { name: "pawl/*".into(), filter: None, index: None, rival: None, until: at(100) };
     h.also(&claimed.claim, Also { watches: vec![(key("w"), watch)], ..Also::default() }).await;
     let event = h.event("pawl/ended", "{}", 5);
     let accepted = h.store.accept(quiet(event, Vec::new())).await.expect("accepts");

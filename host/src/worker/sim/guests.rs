@@ -199,6 +199,7 @@ impl Pass<'_> {
                 event: (*event).into(),
                 filter: Some("async.data.k == event.data.k".into()),
                 timeout: Span::from_millis(*ms),
+                rival: None,
             }),
             Act::Invoke { function, n, ms } => Op::Invoke(Invocation {
                 function: FunctionId::new(*function),
@@ -213,6 +214,7 @@ impl Pass<'_> {
                 headers: Vec::new(),
                 body: None,
                 options: RunOptions::default(),
+                infer: None,
             }),
             Act::List { .. } => unreachable!("lists do not nest"),
         };

@@ -19,7 +19,7 @@ fn a_wait_watches_once_for_its_event_and_parks_until_its_end() {
     let list = [filtered("paid", 100, Some("event.data.id == async.data.id"))];
     let mut pass = world.pass();
     assert_eq!(world.go(&mut pass, &list), Answer::Wait(at(101)));
-    let [Effect::Watch { step, event, filter: Some(_), until }] = world.effects.as_slice() else {
+    let [Effect::Watch { step, event, filter: Some(_), until, .. }] = world.effects.as_slice() else {
         panic!("{:?}", world.effects)
     };
     assert_eq!((step, event.as_str(), *until), (&key("paid"), "shop/paid", at(101)));
@@ -64,10 +64,25 @@ fn what_nobody_waits_for_is_not_recorded() {
         ended("a"),
         ended("nap"),
         ended("paid"),
+        Mail::Lost { step: key("ask"), failure: None },
+        Mail::Lost { step: key("a"), failure: None },
     ];
     let pass = world.pass();
     assert_eq!(world.journal.len(), before);
     assert!(!pass.replay.run().steps[&key("paid")].is_settled());
+}
+
+#[test]
+fn a_wait_that_has_lost_to_another_one_ends_as_at_its_timeout_or_fails() {
+    let conflict = || Failure::new("WaitConflict", "another one waits").for_good();
+    for (failure, result) in [(None, null()), (Some(conflict()), Err(conflict()))] {
+        let mut world = World::new();
+        let mut pass = world.pass();
+        world.go(&mut pass, &[wait("only", 100)]);
+        world.mail = vec![Mail::Lost { step: key("only"), failure }, paid("only", "1")];
+        let mut pass = world.pass();
+        assert_eq!(world.ask(&mut pass, &[wait("only", 100)]), Answer::Recorded(0, result));
+    }
 }
 
 #[test]
@@ -160,8 +175,9 @@ fn a_filter_that_is_none_is_refused_in_every_pass_and_nothing_is_recorded() {
 
 #[test]
 fn a_wait_without_a_name_and_data_that_is_no_object_are_refused() {
-    let named =
-        |event: String| call("w", Op::Wait(WaitFor { event, filter: None, timeout: Span::from_millis(1) }));
+    let named = |event: String| {
+        call("w", Op::Wait(WaitFor { event, filter: None, timeout: Span::from_millis(1), rival: None }))
+    };
     let with = |data: &str| {
         let (function, data) = (FunctionId::new("label"), text(data));
         call("i", Op::Invoke(Invocation { function, data, user: None, timeout: None }))

@@ -27,7 +27,7 @@ impl Reopened {
 }
 
 fn watch(name: &str) -> Watch {
-    Watch { name: name.into(), filter: None, index: None, until: at(1_000) }
+    Watch { name: name.into(), filter: None, index: None, rival: None, until: at(1_000) }
 }
 
 #[tokio::test]

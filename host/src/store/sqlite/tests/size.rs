@@ -78,6 +78,7 @@ async fn many_runs_that_wait_by_an_equation_cost_an_event_nothing() {
         filter: None,
         index: Some(("data.id".into(), "7".into())),
         until: at(1_000),
+        rival: None,
     };
     let also = Also { watches: vec![(crate::store::conformance::key("a"), watch)], ..Also::default() };
     h.park_with(&claimed.claim, 0, 900, also).await;
