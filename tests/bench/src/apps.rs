@@ -51,24 +51,24 @@ async fn free() -> anyhow::Result<Figure> {
         if is_there { Ok(()) } else { Err(functions.to_string()) }
     })
     .await;
-    let before = direct(addr, "free-ten").await?;
+    let before = direct(addr, "free", "ten").await?;
     let ours = steps::burst_of(&host, &json!({"name": "free/ten", "data": {}}), 2_000).await? * STEPS as f64;
-    let after = direct(addr, "free-ten").await?;
+    let after = direct(addr, "free", "ten").await?;
     Ok(figure("an app that only answers, a call each", ours, f64::midpoint(before, after)))
 }
 
 /// The app on npm's `inngest` 4.
 async fn official(args: &[&str], what: &str) -> anyhow::Result<Option<Figure>> {
-    const STEPS: f64 = 3.0;
+    const STEPS: f64 = 2.0;
     let host = setup().start().await;
     let Some(app) = App::start_with(Sdk::Js4, args, &[("INNGEST_DEV", &host.url(""))]).await else {
         return Ok(None);
     };
     app.register().await;
     let addr = app.url.trim_start_matches("http://").split('/').next().unwrap_or_default().parse()?;
-    let before = direct(addr, "shop-loop").await?;
-    let ours = steps::burst_of(&host, &json!({"name": "shop/loop", "data": {}}), 1_000).await? * STEPS;
-    let after = direct(addr, "shop-loop").await?;
+    let before = direct(addr, "shop", "plain").await?;
+    let ours = steps::burst_of(&host, &json!({"name": "shop/plain", "data": {}}), 1_000).await? * STEPS;
+    let after = direct(addr, "shop", "plain").await?;
     Ok(Some(figure(&format!("an app on npm's inngest 4, {what}"), ours, f64::midpoint(before, after))))
 }
 
@@ -82,14 +82,14 @@ fn figure(what: &str, ours: f64, direct: f64) -> Figure {
 }
 
 /// First calls of runs that the app answers a second.
-async fn direct(addr: std::net::SocketAddr, function: &str) -> anyhow::Result<f64> {
-    let event = json!({"name": "bench", "data": {}, "id": "e1", "ts": 0, "user": {}});
+async fn direct(addr: std::net::SocketAddr, app: &str, function: &str) -> anyhow::Result<f64> {
+    let event = json!({"name": format!("{app}/{function}"), "data": {}, "id": "e1", "ts": 0, "user": {}});
     let body = json!({
         "ctx": {"attempt": 0, "disable_immediate_execution": false, "max_attempts": 4, "run_id": "r1",
             "stack": {"current": 0, "stack": []}, "step_id": "step", "use_api": false},
         "event": event, "events": [event], "steps": {}, "use_api": false, "version": 2,
     });
-    let path = format!("/api/inngest?fnId={function}&stepId=step");
+    let path = format!("/api/inngest?fnId={app}-{function}&stepId=step");
     let request = load::post(&path, "content-type: application/json\r\n", body.to_string().as_bytes());
     let from = clock::now();
     let calls = load::run(addr, IN_FLIGHT, SLICE, move |_, _| request.clone()).await?.len();

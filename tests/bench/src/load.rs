@@ -23,7 +23,7 @@ impl Connection {
         Ok(Self { stream, read: Vec::with_capacity(4_096) })
     }
 
-    /// Sends a request; the answer's body. Anything but 200 is an error.
+    /// Sends a request; the answer's body. Anything but success is an error.
     pub(crate) async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<Vec<u8>> {
         self.stream.write_all(request).await?;
         self.read.clear();
@@ -34,12 +34,17 @@ impl Connection {
             let Some(head) = self.read.windows(4).position(|w| w == b"\r\n\r\n") else { continue };
             let text = String::from_utf8_lossy(&self.read[..head]).to_lowercase();
             let length = text.lines().find_map(|l| l.strip_prefix("content-length: "));
-            let length: usize = length.context("a length")?.trim().parse()?;
+            let length = match length {
+                Some(length) => length.trim().parse::<usize>()?,
+                // in chunks, which are left as they are: of nobody's interest but for their end
+                None if self.read.ends_with(b"\r\n0\r\n\r\n") => self.read.len() - head - 4,
+                None => continue,
+            };
             if self.read.len() < head + 4 + length {
                 continue;
             }
             let body = self.read[head + 4..head + 4 + length].to_vec();
-            if !text.starts_with("http/1.1 200") {
+            if !text.starts_with("http/1.1 20") {
                 bail!("{text}\n{}", String::from_utf8_lossy(&body));
             }
             return Ok(body);
