@@ -63,6 +63,8 @@ pub async fn run(
         format!("cannot listen on {}: is another pawl running there? (--addr takes another)", config.addr)
     })?;
     let store = store_of(config.store, &config.data)?;
+    // the folder is this host's from here on
+    config.keys.tell_started(&config.data, config.mode == Mode::Dev)?;
     let runtime = Arc::new(Runtime::new(config.limits, Some(&config.cache))?);
     let catalog = Catalog::open(store.clone(), runtime.clone(), config.grants).await?;
     let watching = look(Watch::new(catalog.clone(), config.functions), &catalog, end.clone()).await;

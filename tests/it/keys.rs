@@ -138,30 +138,40 @@ async fn a_shell_without_the_hosts_keys_says_truly_whether_a_new_one_signs() {
     // the host has a key in its environment, and this shell has none
     host.set_env("INNGEST_SIGNING_KEY", "");
     let told = said(&host, &["keys", "new", "signing"]).await;
-    assert!(told.contains("goes on to sign with another"), "{told}");
+    assert!(told.contains("The host accepts it, and goes on to sign with another"), "{told}");
     let first = states(&host).await;
     assert_eq!(first[0].1, "accepted");
-    let of_host = read_keys(&host, SIGNING_KEY).await;
-    assert_eq!(of_host[1]["state"], "accepted", "{of_host}");
     // the apps know it by now, so this is the one that is taken
     let rotated = keys(&host, &["rotate", "signing"]).await;
     assert_eq!((rotated["id"].as_str(), &rotated["state"]), (Some(&*first[0].0), &json!("signs")));
-    assert!(read_keys(&host, SIGNING_KEY).await[0]["hash"] == rotated["hash"]);
+    assert_eq!(states(&host).await, [(first[0].0.clone(), "signs".to_owned())]);
+}
+
+#[tokio::test]
+async fn beside_a_stopped_host_the_key_that_apps_have_is_the_one_that_a_rotation_takes() {
+    let mut host = Setup::serve().start().await;
+    let made = keys(&host, &["new", "signing"]).await;
+    host.stop().await;
+    host.set_env("INNGEST_SIGNING_KEY", "");
+    assert_eq!(states(&host).await[0].1, "accepted", "as it was started last it signs with another");
+    let told = said(&host, &["keys", "new", "signing"]).await;
+    assert!(told.contains("The host is stopped") && told.contains("goes on to sign with another"), "{told}");
+    keys(&host, &["end", &states(&host).await[1].0]).await;
+    let rotated = keys(&host, &["rotate", "signing"]).await;
+    assert_eq!((&rotated["id"], &rotated["key"]), (&made["id"], &Value::Null), "no key that no app knows");
+    let kept = std::fs::read_to_string(host.data().join("started.json")).expect("it stays");
+    assert!(!kept.contains(SIGNING_KEY), "{kept}");
 }
 
 #[tokio::test]
 async fn the_only_key_of_a_host_signs_and_is_the_one_that_a_rotation_ends() {
     let mut host = Setup::serve().start().await;
-    keys(&host, &["new", "event"]).await;
-    host.stop().await;
-    for name in ["INNGEST_EVENT_KEY", "INNGEST_SIGNING_KEY"] {
-        host.set_env(name, "");
+    let made = ["event", "signing"].map(|kind| ["new", kind]);
+    for args in &made {
+        keys(&host, args).await;
     }
-    let told = said(&host, &["keys", "new", "signing"]).await;
-    assert!(told.contains("No running host could be asked"), "{told}");
-    host.restart().await;
-    let first = states(&host).await;
-    assert_eq!(first[0].1, "signs", "the host says so");
+    without_env(&mut host).await;
+    assert_eq!(states(&host).await[0].1, "signs");
     let told = said(&host, &["keys", "new", "signing"]).await;
     assert!(told.contains("goes on to sign with another"), "{told}");
     let waiting = states(&host).await[1].clone();
@@ -176,12 +186,47 @@ async fn the_only_key_of_a_host_signs_and_is_the_one_that_a_rotation_ends() {
     }
     let told = said(&host, &["keys", "new", "signing"]).await;
     assert!(told.contains("The host has no other signing key"), "{told}");
+    // also when it is stopped: from its next start on
+    host.stop().await;
+    assert_eq!(states(&host).await.pop().map(|(_, state)| state).as_deref(), Some("signs"));
+    let next = keys(&host, &["rotate", "signing"]).await;
+    assert!(next["key"].is_string(), "the only key does not wait for another to end: {next}");
 }
 
-/// `GET /v1/keys` with this key.
-async fn read_keys(host: &Host, key: &str) -> Value {
-    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-    host.ask(client.get(host.url("/v1/keys")).bearer_auth(key)).await.expect(200).data()
+#[tokio::test]
+async fn what_no_host_has_told_is_said_with_its_condition() {
+    let mut host = Setup::dev().env("INNGEST_SIGNING_KEY", SIGNING_KEY).start().await;
+    let other = host.folder().join("other").to_str().expect("text").to_owned();
+    for (args, begins) in
+        [(&["--data", &other][..], "No host has been started here yet"), (&[], "`pawl dev`")]
+    {
+        let with =
+            |verb: &[&'static str]| verb.iter().copied().chain(args.iter().copied()).collect::<Vec<_>>();
+        let told = said(&host, &with(&["keys", "new", "signing"])).await;
+        assert!(told.contains(begins) && told.contains("without a signing key in its environment"), "{told}");
+        let list = keys(&host, &with(&["list"])).await;
+        assert_eq!(list[0]["state"], "signs if alone", "{list}");
+        // apps may have it already
+        let rotated = keys(&host, &with(&["rotate", "signing"])).await;
+        assert_eq!((&rotated["id"], &rotated["state"]), (&list[0]["id"], &json!("signs")));
+        let told = said(&host, &with(&["keys", "new", "signing"])).await;
+        assert!(told.contains(begins) && told.contains("goes on to sign with another"), "{told}");
+    }
+    host.stop().await;
+    assert_eq!(states(&host).await[0].1, "signs");
+}
+
+#[tokio::test]
+async fn commands_about_keys_ask_nobody_at_the_hosts_address() {
+    let host = Setup::serve().start().await;
+    keys(&host, &["new", "signing"]).await;
+    let other = pawl_tests::upstream::Upstream::start().await;
+    let addr = other.url("").trim_start_matches("http://").to_owned();
+    std::fs::write(host.data().join("addr"), addr).expect("writes");
+    for args in [&["new", "signing"][..], &["list"], &["rotate", "signing"]] {
+        keys(&host, args).await;
+    }
+    assert!(other.calls().is_empty(), "{:?}", other.calls());
 }
 
 #[tokio::test]

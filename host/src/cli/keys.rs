@@ -1,11 +1,11 @@
 //! `pawl keys`: makes, lists and ends the keys of a data folder, beside a host that runs.
 
 use super::print;
-use super::remote::Remote;
+use super::remote::running_at;
 use crate::clock;
 use crate::config::Config;
 use crate::http::time;
-use crate::keys::{self, BadFile, Key, Kind, New};
+use crate::keys::{self, BadFile, Key, Kind, New, Signer, Signs, Started};
 use anyhow::{Context, bail};
 use pawl_engine::{Span, Timestamp};
 use serde_json::{Value, json};
@@ -82,9 +82,6 @@ pub(super) struct EndArgs {
     folder: Folder,
 }
 
-/// How long a running host may take to say what it signs with.
-const HOST_ANSWERS: Duration = Duration::from_secs(5);
-
 /// Characters of a name.
 const NAME_CHARS: usize = 100;
 
@@ -98,11 +95,11 @@ fn name(text: &str) -> Result<String, String> {
     }
 }
 
-pub(super) async fn run(verb: Verb) -> anyhow::Result<()> {
+pub(super) fn run(verb: Verb) -> anyhow::Result<()> {
     match verb {
-        Verb::New(args) => new(args).await,
-        Verb::Rotate(args) => rotate(args).await,
-        Verb::List(args) => list(&args).await,
+        Verb::New(args) => new(args),
+        Verb::Rotate(args) => rotate(args),
+        Verb::List(args) => list(&args),
         Verb::End(args) => end(&args),
     }
 }
@@ -114,75 +111,55 @@ impl Folder {
     }
 }
 
-/// What the host of a data folder signs with, as it says itself: its environment is its own,
-/// and may be another than that of this command.
-struct Signer(Option<String>);
-
-impl Signer {
-    async fn of(data: PathBuf) -> Self {
-        let of_env = || std::env::var("INNGEST_SIGNING_KEY").ok();
-        let key = keys::of_operator(&data).map(|key| key.expose().to_owned()).or_else(of_env);
-        let Some(host) = Remote::running(data, key) else { return Self(None) };
-        let asked = tokio::time::timeout(HOST_ANSWERS, host.get("/v1/keys")).await;
-        let answer = asked.ok().and_then(Result::ok).unwrap_or_default();
-        Self(answer["data"][0]["hash"].as_str().map(ToOwned::to_owned))
-    }
-
-    /// Whether the host signs with this key; `None` when none could be asked.
-    fn is(&self, key: &Key) -> Option<bool> {
-        self.0.as_ref().map(|hash| key.kind == Kind::Signing && key.hash.starts_with(hash))
-    }
-}
-
-async fn new(args: NewArgs) -> anyhow::Result<()> {
-    let now = clock::now();
+fn new(args: NewArgs) -> anyhow::Result<()> {
+    let (now, folder) = (clock::now(), args.folder.path());
+    let started = Started::read(&folder);
     let new = New::make(args.kind, args.name, args.lasts.map(Span::from), now);
-    keys::change(&args.folder.path(), now, |keys| {
+    let signs = keys::change(&folder, now, |keys| {
         keys.push(new.kept.clone());
-        Ok::<_, BadFile>(())
+        Ok::<_, BadFile>(Signer::of(keys, started.as_ref(), now).is(&new.kept))
     })?;
-    let signer = match args.kind {
-        Kind::Signing => Signer::of(args.folder.path()).await,
-        Kind::Event => Signer(None),
-    };
-    show(&args.folder, &new.kept, Some(&new), &signer, now);
+    show(&args.folder, &new.kept, Some(&new), signs, now);
     if args.kind == Kind::Signing && !args.folder.json {
-        let next = "give it to operators and apps beside the one they have, then `pawl keys rotate signing`";
-        match signer.is(&new.kept) {
-            Some(true) => {
-                anstream::eprintln!("The host has no other signing key: it signs with this one now.")
-            }
-            Some(false) => anstream::eprintln!(
-                "It is accepted from now on, and the host goes on to sign with another: {next}."
-            ),
-            None => anstream::eprintln!(
-                "No running host could be asked. One that has no other signing key, here or in its environment, signs \
-                 with this one; one that has another accepts it beside that: then {next}."
-            ),
-        }
+        anstream::eprintln!("{}", told(signs, started.as_ref(), running_at(&folder).is_some()));
     }
     Ok(())
 }
 
-async fn rotate(args: RotateArgs) -> anyhow::Result<()> {
-    let now = clock::now();
-    let folder = args.folder.path();
-    let signer = match args.kind {
-        Kind::Signing => Signer::of(folder.clone()).await,
-        Kind::Event => Signer(None),
+/// What becomes of a signing key that was just made.
+fn told(signs: Signs, started: Option<&Started>, is_running: bool) -> String {
+    let host = match (started, is_running) {
+        (Some(Started::Serve(_)), true) => "The host",
+        (Some(Started::Serve(_)), false) => "The host is stopped. Started again as it was last it",
+        (Some(Started::Dev), _) => "`pawl dev`, which was started here last, signs nothing. `pawl serve`",
+        (None, _) => "No host has been started here yet. One",
     };
+    let next = "give it to operators and apps beside the one they have, then `pawl keys rotate signing`";
+    match signs {
+        Signs::Yes => format!("{host} has no other signing key: it signs with this one."),
+        Signs::No => format!("{host} accepts it, and goes on to sign with another: {next}."),
+        Signs::IfAlone => format!(
+            "{host} without a signing key in its environment signs with this one; one that has another there \
+             accepts it beside that: then {next}."
+        ),
+    }
+}
+
+fn rotate(args: RotateArgs) -> anyhow::Result<()> {
+    let (now, folder) = (clock::now(), args.folder.path());
+    let started = Started::read(&folder);
     let (kept, made) = keys::change(&folder, now, |keys| {
-        // without the host's word: the only key there is does not wait for another to end
-        let is_signing = |key: &Key| key.kind == Kind::Signing && key.is_active(now);
-        let is_only = keys.iter().filter(|key| is_signing(key)).count() == 1 && !has_env_key();
+        let signer = Signer::of(keys, started.as_ref(), now);
         // a rotation takes the newest one: what is older than the last one has had its time
         let last_at = keys.iter().filter_map(|key| key.signs_since).max();
+        // where it is not known which one signs, apps may know the one that waits, and no new one
         let waits = |key: &&mut Key| {
             args.kind == Kind::Signing
-                && is_signing(key)
+                && key.kind == Kind::Signing
+                && key.is_active(now)
                 && key.signs_since.is_none()
                 && last_at.is_none_or(|last| last < key.created_at)
-                && !signer.is(key).unwrap_or(is_only)
+                && signer.is(key) != Signs::Yes
         };
         let waiting = keys.iter_mut().filter(waits).max_by_key(|key| key.created_at);
         let (id, made) = match waiting {
@@ -205,8 +182,8 @@ async fn rotate(args: RotateArgs) -> anyhow::Result<()> {
         Ok::<_, BadFile>((kept, made))
     })?;
     let kept = kept.context("the key that was just made is not there")?;
-    let signer = Signer(Some(kept.hash.clone()).filter(|_| kept.kind == Kind::Signing));
-    show(&args.folder, &kept, made.as_ref(), &signer, now);
+    // of an event key this says nothing
+    show(&args.folder, &kept, made.as_ref(), Signs::Yes, now);
     let name = match args.kind {
         Kind::Event => "INNGEST_EVENT_KEY",
         Kind::Signing => "INNGEST_SIGNING_KEY",
@@ -220,15 +197,10 @@ async fn rotate(args: RotateArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether this command's own environment has a signing key.
-fn has_env_key() -> bool {
-    std::env::var("INNGEST_SIGNING_KEY").is_ok_and(|key| !key.trim().is_empty())
-}
-
 /// A key that was made or taken up; its text alone on standard output, so that it can be piped.
-fn show(folder: &Folder, kept: &Key, made: Option<&New>, signer: &Signer, now: Timestamp) {
+fn show(folder: &Folder, kept: &Key, made: Option<&New>, signs: Signs, now: Timestamp) {
     if folder.json {
-        let mut shown = view(kept, signer, now);
+        let mut shown = view(kept, signs, now);
         if let Some(made) = made {
             shown["key"] = json!(made.text.expose());
         }
@@ -250,13 +222,13 @@ fn word(kind: Kind) -> &'static str {
     }
 }
 
-fn view(key: &Key, signer: &Signer, now: Timestamp) -> Value {
-    let signs = signer.is(key).unwrap_or(key.signs_since.is_some());
+fn view(key: &Key, signs: Signs, now: Timestamp) -> Value {
     let state = match (key.is_active(now), key.kind, signs) {
         (false, ..) => "ended",
-        (true, Kind::Signing, false) => "accepted",
-        (true, Kind::Signing, true) => "signs",
         (true, Kind::Event, _) => "active",
+        (true, Kind::Signing, Signs::Yes) => "signs",
+        (true, Kind::Signing, Signs::No) => "accepted",
+        (true, Kind::Signing, Signs::IfAlone) => "signs if alone",
     };
     let hash: String = key.hash.chars().take(12).collect();
     json!({
@@ -265,11 +237,11 @@ fn view(key: &Key, signer: &Signer, now: Timestamp) -> Value {
     })
 }
 
-async fn list(args: &ListArgs) -> anyhow::Result<()> {
-    let now = clock::now();
-    let keys = keys::list(&args.folder.path())?;
-    let signer = Signer::of(args.folder.path()).await;
-    let views: Vec<_> = keys.iter().map(|key| view(key, &signer, now)).collect();
+fn list(args: &ListArgs) -> anyhow::Result<()> {
+    let (now, folder) = (clock::now(), args.folder.path());
+    let keys = keys::list(&folder)?;
+    let signer = Signer::of(&keys, Started::read(&folder).as_ref(), now);
+    let views: Vec<_> = keys.iter().map(|key| view(key, signer.is(key), now)).collect();
     if args.folder.json {
         print::json(&json!(views));
         return Ok(());
@@ -295,7 +267,7 @@ fn end(args: &EndArgs) -> anyhow::Result<()> {
     })?;
     let Some(key) = ended else { bail!("there is no key {}: `pawl keys list` shows them", args.id) };
     if args.folder.json {
-        print::json(&view(&key, &Signer(None), now));
+        print::json(&view(&key, Signs::No, now));
     } else {
         anstream::println!("{} has ended", key.id);
     }

@@ -144,7 +144,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Functions(args) => functions::run(args).await?,
         Command::Events(args) => events::list(args).await?,
         Command::Alerts(args) => return alerts::run(args).await,
-        Command::Keys(verb) => keys::run(verb).await?,
+        Command::Keys(verb) => keys::run(verb)?,
         Command::Snapshot(args) => snapshot::run(&args)?,
         Command::Doctor(args) => return doctor::run(args).await,
     }

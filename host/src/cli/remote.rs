@@ -40,12 +40,6 @@ impl Remote {
         Self { url, data_folder: Some(data_folder), signing_key }
     }
 
-    /// The host that runs on this data folder now, and no other: a key may be shown to it.
-    pub(super) fn running(folder: PathBuf, signing_key: Option<String>) -> Option<Self> {
-        let url = running_at(&folder)?;
-        Some(Self { url: Some(url), data_folder: Some(folder), signing_key })
-    }
-
     /// The host's address.
     pub(super) fn url(&self) -> String {
         let (addr, data) = Config::whereabouts();
@@ -94,7 +88,7 @@ impl Remote {
 }
 
 /// Where the host of this data folder listens, if one runs.
-fn running_at(folder: &Path) -> Option<String> {
+pub(super) fn running_at(folder: &Path) -> Option<String> {
     // a host that was killed leaves its address, and somebody else may have it now
     let addr = std::fs::read_to_string(folder.join(ADDR_FILE)).ok()?;
     is_in_use(folder).then(|| format!("http://{}", addr.trim()))

@@ -5,7 +5,6 @@ use super::error::ApiError;
 use super::id::Id;
 use super::views::{self, EventView, RunView, data, page};
 use crate::clock;
-use crate::config::Mode;
 use crate::store::RunFilter;
 use crate::store::find::{self, Search};
 use axum::Json;
@@ -164,15 +163,6 @@ pub(super) async fn deployments(State(http): State<Http>) -> Response {
     let has_stripe = !http.stripe_secrets.is_empty();
     Json(json!({"data": deployments, "metadata": {"problems": problems, "stripe": has_stripe}}))
         .into_response()
-}
-
-/// `GET /v1/keys`: the signing keys that hold now, by the beginnings of their hashes; the first
-/// one signs. None in development, where nothing is signed.
-pub(super) async fn keys(State(http): State<Http>) -> Response {
-    let hashes = if http.mode == Mode::Dev { Vec::new() } else { http.keys.signing_hashes() };
-    let state = |place| if place == 0 { "signs" } else { "accepted" };
-    let view = |(place, hash)| json!({"kind": "signing", "hash": hash, "state": state(place)});
-    data(hashes.into_iter().enumerate().map(view).collect::<Vec<_>>())
 }
 
 /// `GET /readyz`: whether an event could be stored now. A yes is a write to the disk,

@@ -3,7 +3,7 @@
 use super::error::ApiError;
 use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, header};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,15 +29,18 @@ const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 32 << 20;
 
 /// Bytes of a small body, which has its own room: large ones cannot crowd it out.
-const SMALL_BYTES: u64 = 64 << 10;
+const SMALL_BYTES: usize = 64 << 10;
 
-/// How many bodies of whoever may be anybody are held at once: 64 MiB of small ones, and 80 MiB
-/// of calls of 5 MiB.
+/// How many bodies of whoever may be anybody are held at once: 64 MiB of small ones and of
+/// beginnings, and 80 MiB of calls of 5 MiB.
 const SMALL: usize = 1_024;
 const LARGE: usize = 16;
 
 /// How long a body waits for room.
 const ROOM_WAIT: Duration = Duration::from_secs(5);
+
+/// How long each further part of a large body may take, which is as large as a small one.
+const PART_DEADLINE: Duration = Duration::from_secs(2);
 
 /// Room for bodies whose senders are not known before they are read: it bounds the memory that
 /// strangers can have a host hold. Clones are the same room.
@@ -47,34 +50,89 @@ pub(super) struct Room {
     large: Arc<Semaphore>,
 }
 
+/// A place in a [`Room`], until it is dropped.
+pub(super) struct Place {
+    _held: Option<OwnedSemaphorePermit>,
+}
+
 impl Room {
     /// Empty.
     pub(super) fn new() -> Self {
         Self { small: Arc::new(Semaphore::new(SMALL)), large: Arc::new(Semaphore::new(LARGE)) }
     }
 
-    /// A place for this body, of which at most `limit` bytes are going to be read; to be held
-    /// until its sender is known. `None`: it takes none.
-    pub(super) async fn enter(
+    /// A request's body of at most `limit` bytes, and its place: to be held until its sender is
+    /// known. What it announces costs nothing: it has a large place once more than a small body
+    /// has come.
+    pub(super) async fn read(
         &self,
         headers: &HeaderMap,
         body: Body,
-        limit: u64,
-    ) -> Result<(Option<OwnedSemaphorePermit>, Body), ApiError> {
-        let room = match body.size_hint().upper() {
-            Some(n) if n == 0 || n > limit => return Ok((None, body)),
-            // one that does not say how large it is may be as large as it may
-            n if n.unwrap_or(limit) <= SMALL_BYTES => &self.small,
-            _ => &self.large,
-        };
-        match tokio::time::timeout(ROOM_WAIT, room.clone().acquire_owned()).await {
-            Ok(Ok(place)) => Ok((Some(place), body)),
-            Ok(Err(_)) | Err(_) => {
-                linger(headers, body).await;
-                Err(ApiError::NoRoom)
-            }
+        limit: usize,
+    ) -> Result<(Bytes, Place), ApiError> {
+        if body.is_end_stream() {
+            return Ok((Bytes::new(), Place { _held: None }));
         }
+        let body = unless_too_large(headers, body, limit).await?;
+        let Some(small) = place(&self.small).await else {
+            linger(headers, body).await;
+            return Err(ApiError::NoRoom);
+        };
+        let mut coming = Coming { body, come: BytesMut::new(), limit };
+        if coming.is_whole_at(SMALL_BYTES, DEADLINE).await? {
+            return Ok((coming.come.freeze(), Place { _held: Some(small) }));
+        }
+        let Some(large) = place(&self.large).await else {
+            drop((small, coming.come));
+            discard(coming.body).await;
+            return Err(ApiError::NoRoom);
+        };
+        drop(small);
+        let rest = async {
+            while !coming.is_whole_at(coming.come.len() + SMALL_BYTES, PART_DEADLINE).await? {}
+            Ok(())
+        };
+        within(DEADLINE, rest).await?;
+        Ok((coming.come.freeze(), Place { _held: Some(large) }))
     }
+}
+
+/// `None`: there was none for long.
+async fn place(room: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+    tokio::time::timeout(ROOM_WAIT, room.clone().acquire_owned()).await.ok()?.ok()
+}
+
+/// A body of which a part has come.
+struct Coming {
+    body: Body,
+    come: BytesMut,
+    limit: usize,
+}
+
+impl Coming {
+    /// Reads until it is whole, or more than `bytes` have come; whether it is whole.
+    async fn is_whole_at(&mut self, bytes: usize, deadline: Duration) -> Result<bool, ApiError> {
+        let more = async {
+            while self.come.len() <= bytes {
+                let Some(frame) = self.body.frame().await else { return Ok(true) };
+                let frame = frame.map_err(|_| ApiError::BrokenBody)?;
+                let data = frame.into_data().unwrap_or_default();
+                if data.len() > self.limit - self.come.len() {
+                    return Err(ApiError::TooLarge(self.limit));
+                }
+                self.come.extend_from_slice(&data);
+            }
+            Ok(false)
+        };
+        within(deadline, more).await
+    }
+}
+
+async fn within<T>(
+    deadline: Duration,
+    read: impl Future<Output = Result<T, ApiError>>,
+) -> Result<T, ApiError> {
+    tokio::time::timeout(deadline, read).await.unwrap_or(Err(ApiError::TooSlow(deadline.as_secs())))
 }
 
 /// A request's body of at most `limit` bytes.
@@ -93,26 +151,36 @@ async fn read_within(
     limit: usize,
     deadline: Duration,
 ) -> Result<Bytes, ApiError> {
+    let body = unless_too_large(headers, body, limit).await?;
+    let read = async {
+        match Limited::new(body, limit).collect().await {
+            Ok(body) => Ok(body.to_bytes()),
+            Err(e) if e.is::<LengthLimitError>() => Err(ApiError::TooLarge(limit)),
+            Err(_) => Err(ApiError::BrokenBody),
+        }
+    };
+    within(deadline, read).await
+}
+
+/// The body, unless it announces more than `limit` bytes.
+async fn unless_too_large(headers: &HeaderMap, body: Body, limit: usize) -> Result<Body, ApiError> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|n| n > limit) {
-        linger(headers, body).await;
-        return Err(ApiError::TooLarge(limit));
+    if announced.is_none_or(|n| n <= limit) {
+        return Ok(body);
     }
-    let read = tokio::time::timeout(deadline, Limited::new(body, limit).collect());
-    match read.await {
-        Err(_) => Err(ApiError::TooSlow(deadline.as_secs())),
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(e)) if e.is::<LengthLimitError>() => Err(ApiError::TooLarge(limit)),
-        Ok(Err(_)) => Err(ApiError::BrokenBody),
-    }
+    linger(headers, body).await;
+    Err(ApiError::TooLarge(limit))
 }
 
 /// Reads on for a moment: a sender that is still writing when the connection closes
 /// sees it broken, and not the answer. One that waits for `100 Continue` is not.
-async fn linger(headers: &HeaderMap, mut body: Body) {
-    if headers.contains_key(header::EXPECT) {
-        return;
+async fn linger(headers: &HeaderMap, body: Body) {
+    if !headers.contains_key(header::EXPECT) {
+        discard(body).await;
     }
+}
+
+async fn discard(mut body: Body) {
     let discard = async {
         let mut left = LINGER_BYTES;
         while let Some(Ok(frame)) = body.frame().await {

@@ -34,7 +34,7 @@ pub(super) enum ApiError {
     NoWebhook,
     #[error("the body has more than {0} bytes, which is the limit here")]
     TooLarge(usize),
-    #[error("the body did not arrive within {0} seconds")]
+    #[error("the body, or its next part, did not arrive within {0} seconds")]
     TooSlow(u64),
     #[error("the body broke off")]
     BrokenBody,

@@ -116,8 +116,7 @@ async fn read(http: &Http, gate: &Gate, request: Request, received_at: Timestamp
     let is_unsigned = http.mode == Mode::Serve && given.is_none();
     let limit = if is_unsigned { UNSIGNED_BYTES } else { CALL_BYTES };
     // given back when it is known who has sent it
-    let (_place, body) = gate.room.enter(&parts.headers, body, limit as u64).await?;
-    let body = body::read(&parts.headers, body, limit).await?;
+    let (body, _place) = gate.room.read(&parts.headers, body, limit).await?;
     let key = match http.mode {
         // as Inngest's own clients: their server in development signs nothing
         Mode::Dev => None,

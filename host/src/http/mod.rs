@@ -115,7 +115,6 @@ pub fn router(http: Http) -> Router {
         .route("/v1/cancellations", post(actions::cancel_many))
         .route("/v1/replays", post(actions::replay_many))
         .route("/v1/apps", get(apps::list))
-        .route("/v1/keys", get(api::keys))
         .route("/v1/functions", get(api::functions))
         .route("/v1/functions/{id}/pause", post(actions::pause_function))
         .route("/v1/functions/{id}/resume", post(actions::resume_function))

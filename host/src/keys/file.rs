@@ -202,7 +202,8 @@ fn options() -> OpenOptions {
     options
 }
 
-fn write(data: &Path, path: &Path, content: &Content) -> io::Result<()> {
+/// Writes a file of a data folder, exchanged whole and durable when it returns.
+pub(super) fn write(data: &Path, path: &Path, content: &impl Serialize) -> io::Result<()> {
     let part = path.with_extension("part");
     // of a command that was killed
     let _none = fs::remove_file(&part);

@@ -6,11 +6,12 @@
 //! that moment, so that a rotation needs no restart. Ends are looked at when a key is used.
 
 mod file;
+mod started;
 
 pub use file::{BadFile, FILE, Key, Kind, New, change};
+pub use started::{Signer, Signs, Started};
 
 use crate::clock;
-use crate::inngest::sign;
 use crate::secret::Secret;
 use arc_swap::ArcSwap;
 use file::{Stamp, load};
@@ -68,21 +69,9 @@ impl Keys {
     }
 
     /// The signing keys that hold now. The first one signs what this host sends; all are
-    /// accepted. One that waits comes last, so that it signs where there is no other.
+    /// accepted.
     pub fn signing(&self) -> Vec<Secret> {
-        let now = clock::now();
-        let read = self.read();
-        let (mut signs, mut waits): (Vec<&Key>, Vec<&Key>) =
-            active(&read.keys, Kind::Signing, now).partition(|key| key.signs_since.is_some());
-        signs.sort_by_key(|key| std::cmp::Reverse(key.signs_since));
-        waits.sort_by_key(|key| key.created_at);
-        let texts = |keys: Vec<&Key>| keys.into_iter().filter_map(Key::secret).collect::<Vec<_>>();
-        [texts(signs), self.0.signing.clone(), texts(waits)].concat()
-    }
-
-    /// What is shown of [`Keys::signing`], in that order: the beginnings of their hashes, 12 digits.
-    pub fn signing_hashes(&self) -> Vec<String> {
-        self.signing().iter().map(sign::fingerprint).collect()
+        in_order(&self.read().keys, self.0.signing.clone(), clock::now(), Key::secret)
     }
 
     /// The key with which this host sends events elsewhere.
@@ -130,10 +119,16 @@ pub fn list(data: &Path) -> Result<Vec<Key>, BadFile> {
     load(&data.join(FILE)).map(|(_, keys)| keys)
 }
 
-/// A signing key of a data folder's file that holds now: whoever may read it is an operator.
-pub fn of_operator(data: &Path) -> Option<Secret> {
-    let keys = list(data).ok()?;
-    active(&keys, Kind::Signing, clock::now()).find_map(Key::secret)
+/// The signing keys of a file that hold now and those of the environment, in the order in which
+/// they are used: the first one signs. One that waits comes last, so that it signs where there
+/// is no other.
+fn in_order<T>(keys: &[Key], of_env: Vec<T>, now: Timestamp, of_file: impl Fn(&Key) -> Option<T>) -> Vec<T> {
+    let (mut signs, mut waits): (Vec<&Key>, Vec<&Key>) =
+        active(keys, Kind::Signing, now).partition(|key| key.signs_since.is_some());
+    signs.sort_by_key(|key| std::cmp::Reverse(key.signs_since));
+    waits.sort_by_key(|key| key.created_at);
+    let waits = waits.into_iter().filter_map(&of_file);
+    signs.into_iter().filter_map(&of_file).chain(of_env).chain(waits).collect()
 }
 
 fn active(keys: &[Key], kind: Kind, now: Timestamp) -> impl Iterator<Item = &Key> {

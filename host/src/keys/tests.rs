@@ -100,3 +100,37 @@ fn a_signing_key_names_its_environment() {
         assert_eq!(environment(none), None, "{none}");
     }
 }
+
+#[test]
+fn who_signs_is_told_by_the_rule_of_the_host_and_by_how_it_was_started() {
+    let data = tempfile::tempdir().expect("a folder");
+    let env = vec![secret("signkey-prod-12ab")];
+    let (now, none) = (clock::now(), None::<Started>);
+    let made = |signs_since| {
+        let kept = New::make(Kind::Signing, None, None, now).kept;
+        Key { signs_since, ..kept }
+    };
+    let (waits, later, signs) = (made(None), made(None), made(Some(now)));
+    assert_eq!(Started::read(data.path()), none);
+    let keys = Keys::open(Vec::new(), env.clone(), data.path()).expect("opens");
+    keys.tell_started(data.path(), false).expect("writes");
+    let with_env = Started::read(data.path());
+    assert_eq!(with_env, Some(Started::Serve(vec![sign::fingerprint(&env[0])])));
+    keys.tell_started(data.path(), true).expect("writes");
+    let dev = Started::read(data.path());
+    assert_eq!(dev, Some(Started::Dev));
+    let without = Some(Started::Serve(Vec::new()));
+    let is = |keys: &[&Key], started: &Option<Started>, key: &Key| {
+        let keys: Vec<_> = keys.iter().map(|key| (*key).clone()).collect();
+        Signer::of(&keys, started.as_ref(), now).is(key)
+    };
+    for (started, first) in
+        [(&with_env, Signs::No), (&without, Signs::Yes), (&dev, Signs::IfAlone), (&none, Signs::IfAlone)]
+    {
+        assert_eq!(is(&[&waits, &later], started, &waits), first, "{started:?}");
+        assert_eq!(is(&[&waits, &later], started, &later), Signs::No, "{started:?}");
+        // one that was rotated to comes before those of the environment, whichever they are
+        assert_eq!(is(&[&waits, &signs], started, &signs), Signs::Yes, "{started:?}");
+        assert_eq!(is(&[&waits, &signs], started, &waits), Signs::No, "{started:?}");
+    }
+}

@@ -342,3 +342,27 @@ async fn the_doctor_asks_each_listed_app_and_says_what_is_wrong_with_it() {
     finding(&found, "good", &[&py.url(), "1 functions"]);
     assert!(!found.iter().any(|(_, text)| text.contains(SIGNING_KEY)), "{found:?}");
 }
+
+#[tokio::test]
+async fn the_doctor_judges_an_app_that_registers_by_itself_by_what_it_does_when_it_is_asked() {
+    let away = App::start("py", json!([])).await;
+    let addr = away.addr;
+    drop(away);
+    let listed = format!("[[app]]\nurl = '{}'\npoll = '1h'\n", url(addr));
+    let host = Setup::dev().config(&listed).start().await;
+    app_is(&host, "missed", |app| app["error"].is_string()).await;
+    // it was just started, and registers because it is asked
+    let app = App::start_at(addr, "py", json!([function("py", "f", "x")])).await;
+    app.says().registers_at = Some(host.url(""));
+    let found = doctor(&host, &[]).await;
+    finding(&found, "good", &[&app.url(), "registered by itself", "1 functions"]);
+    until("the host to have asked for the last time in this hour", PATIENCE, async || {
+        if host.log().contains("an app is synced") { Ok(()) } else { Err(host.log()) }
+    })
+    .await;
+    // from now on it registers with another: that it was here before is no good sign
+    let other = pawl_tests::upstream::Upstream::start().await;
+    app.says().registers_at = Some(other.url(""));
+    let found = doctor(&host, &[]).await;
+    finding(&found, "bad", &[&app.url(), "has registered elsewhere"]);
+}

@@ -73,8 +73,8 @@ async fn a_probe_of_trust_wants_a_signed_body() {
     ask(&host, Method::POST, "?probe=trust", "{}", &[]).await.expect_refusal(401, "signature_missing");
 }
 
-/// A call with a signature that has the form of one, of which a part of a large body has come.
-async fn half_sent(host: &Host) -> Raw {
+/// A call with a signature that has the form of one, of which so many bytes of a large body have come.
+async fn half_sent(host: &Host, bytes: usize) -> Raw {
     let (now, zeros) = (clock::unix_seconds(), "0".repeat(64));
     let head = format!(
         "POST /api/inngest{QUERY} HTTP/1.1\r\nHost: pawl\r\nContent-Length: {}\r\n\
@@ -82,21 +82,26 @@ async fn half_sent(host: &Host) -> Raw {
         5 << 20
     );
     let mut raw = Raw::connect(host.addr()).await;
-    assert!(raw.write(head).await && raw.write("x".repeat(1_000)).await);
+    assert!(raw.write(head).await && raw.write("x".repeat(bytes)).await);
     raw
+}
+
+/// A body beyond 64 KiB, which is no call.
+fn large() -> String {
+    format!("\"{}\"", "x".repeat(100 << 10))
 }
 
 #[tokio::test]
 async fn large_bodies_of_strangers_have_a_bounded_room_and_small_ones_another() {
     let host = app("http://127.0.0.1:9").start().await;
-    let large = format!("\"{}\"", "x".repeat(100 << 10));
-    let good = sign(SIGNING_KEY, &large);
+    let large = large();
     let mut strangers = Vec::new();
     let refused = clock::until("the room to be full", clock::PATIENCE, async || {
-        for _ in 0..16 {
-            strangers.push(half_sent(&host).await);
+        // more than one after the other could be waited for
+        for _ in 0..80 {
+            strangers.push(half_sent(&host, 70_000).await);
         }
-        let answer = call(&host, &large, Some(&good)).await;
+        let answer = call(&host, &large, Some(&sign(SIGNING_KEY, &large))).await;
         if answer.status == 503 { Ok(answer) } else { Err(answer.body.clone()) }
     })
     .await;
@@ -106,4 +111,24 @@ async fn large_bodies_of_strangers_have_a_bounded_room_and_small_ones_another() 
     signed(&host, Method::POST, "?probe=trust", "{}").await.expect(200);
     drop(strangers);
     call(&host, &large, Some(&sign(SIGNING_KEY, &large))).await.expect_refusal(400, "invalid_call");
+}
+
+#[tokio::test]
+async fn strangers_who_only_announce_large_bodies_or_stop_within_one_hold_up_nobody() {
+    let host = app("http://127.0.0.1:9").start().await;
+    let large = large();
+    for bytes in [1_000, 70_000] {
+        let mut strangers = Vec::new();
+        for _ in 0..24 {
+            strangers.push(half_sent(&host, bytes).await);
+        }
+        // the first one may come before them
+        for _ in 0..4 {
+            let answer = call(&host, &large, Some(&sign(SIGNING_KEY, &large))).await;
+            answer.expect_refusal(400, "invalid_call");
+        }
+    }
+    let mut stranger = half_sent(&host, 70_000).await;
+    let heard = stranger.hear(clock::PATIENCE).await;
+    assert_eq!((heard.status, heard.is_closed), (Some(408), true), "{}", heard.text);
 }
