@@ -236,7 +236,7 @@ fn step(op: Wire<'_>, headers: &Headers, now: Timestamp) -> Result<Option<Told>,
             let event = text("event").or(op.name.as_deref()).ok_or_else(|| wrong("no event"))?;
             let timeout = timeout(&op.opts, now).map_err(wrong)?;
             let filter = text("if").map(str::to_owned);
-            (Op::Wait(WaitFor { event: event.to_owned(), filter, timeout, rival: None }), None)
+            (Op::Wait(WaitFor { event: event.to_owned(), filter, timeout, only: None }), None)
         }
         "WaitForSignal" => {
             let name = text("signal").or(op.name.as_deref()).ok_or_else(|| wrong("no signal"))?;

@@ -233,8 +233,11 @@ impl Session {
         let run = &self.run;
         let trace = run.trace();
         match effect {
-            Effect::Watch { step, event, filter, until, rival } => {
-                let watch = Watch { rival, ..Watch::new(event.into(), filter, &run.events[0], until) };
+            Effect::Watch { step, event, filter, until, only } => {
+                let watch = match only {
+                    Some(only) => Watch::only(event.into(), only, until),
+                    None => Watch::new(event.into(), filter, &run.events[0], until),
+                };
                 self.also.watches.push((step, watch));
             }
             Effect::Invoke { step, run: child, event, call } => {

@@ -113,7 +113,7 @@ fn a_signal_is_a_wait_that_has_to_be_the_only_one() {
     let plain = wait("");
     assert_eq!(plain, signal::wait("sig-1", Span::from_secs(5), Rival::Fail));
     assert_eq!(wait(r#","conflict":"fail""#), plain);
-    assert_eq!(wait(r#","conflict":"replace""#).rival, Some(Rival::Replace));
+    assert_eq!(wait(r#","conflict":"replace""#).only.map(|only| only.rival), Some(Rival::Replace));
 }
 
 #[test]
