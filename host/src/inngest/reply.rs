@@ -154,8 +154,8 @@ struct Wire<'a> {
     name: Option<String>,
     #[serde(default, rename = "displayName")]
     display_name: Option<String>,
-    #[serde(default)]
-    opts: Value,
+    #[serde(borrow, default)]
+    opts: Option<&'a RawValue>,
     #[serde(default)]
     userland: Option<Userland>,
     #[serde(borrow, default)]
@@ -217,7 +217,9 @@ fn steps(headers: &Headers, body: &[u8], now: Timestamp) -> Result<Reply, String
 fn step(op: Wire<'_>, headers: &Headers, now: Timestamp) -> Result<Option<Told>, String> {
     let key = key(&op);
     let wrong = |why: &str| format!("step `{key}` ({}): {why}", op.op);
-    let text = |name: &str| op.opts.get(name).and_then(Value::as_str);
+    let written = op.opts.map_or("null", RawValue::get);
+    let opts: Value = serde_json::from_str(written).map_err(|e| wrong(&e.to_string()))?;
+    let text = |name: &str| opts.get(name).and_then(Value::as_str);
     let run = || Op::Run(RunOptions::default());
     let (what, result) = match op.op.as_str() {
         "None" | "DiscoveryRequest" => return Ok(None),
@@ -234,18 +236,21 @@ fn step(op: Wire<'_>, headers: &Headers, now: Timestamp) -> Result<Option<Told>,
         }
         "WaitForEvent" => {
             let event = text("event").or(op.name.as_deref()).ok_or_else(|| wrong("no event"))?;
-            let timeout = timeout(&op.opts, now).map_err(wrong)?;
+            let timeout = timeout(&opts, now).map_err(wrong)?;
             let filter = text("if").map(str::to_owned);
-            (Op::Wait(WaitFor { event: event.to_owned(), filter, timeout, rival: None }), None)
+            (Op::Wait(WaitFor { event: event.to_owned(), filter, timeout, only: None }), None)
         }
         "WaitForSignal" => {
             let name = text("signal").or(op.name.as_deref()).ok_or_else(|| wrong("no signal"))?;
             let rival = if text("conflict") == Some("replace") { Rival::Replace } else { Rival::Fail };
-            (Op::Wait(signal::wait(name, timeout(&op.opts, now).map_err(wrong)?, rival)), None)
+            (Op::Wait(signal::wait(name, timeout(&opts, now).map_err(wrong)?, rival)), None)
         }
-        "InvokeFunction" => (invoke(&op.opts, now).map_err(wrong)?, None),
-        "Gateway" => (fetch(&op.opts).map_err(wrong)?, None),
-        "AIGateway" => (Op::Fetch(infer::request(&op.opts).map_err(wrong)?), None),
+        "InvokeFunction" => (invoke(&opts, now).map_err(wrong)?, None),
+        "Gateway" => (fetch(&opts).map_err(wrong)?, None),
+        "AIGateway" => match infer::request(written) {
+            Ok(request) => (Op::Fetch(request), None),
+            Err(why) => (run(), Some(Err(Failure::new("HttpInvalid", why).for_good()))),
+        },
         _ => {
             let why = format!("this host does not know the step `{}` of the app", op.op);
             (run(), Some(Err(Failure::new("UnknownStep", why).for_good())))
@@ -273,13 +278,18 @@ fn key(op: &Wire<'_>) -> String {
 fn sleep(text: &str, now: Timestamp) -> Option<Op> {
     match moment(text) {
         Some(at) => Some(Op::SleepUntil(at.max(now))),
-        None => duration(text).map(Op::Sleep),
+        None => length(text).map(Op::Sleep),
     }
 }
 
 /// A span, or the time until a moment.
 fn span(text: &str, now: Timestamp) -> Option<Span> {
-    moment(text).map_or_else(|| duration(text), |at| Some(at.max(now) - now))
+    moment(text).map_or_else(|| length(text), |at| Some(at.max(now) - now))
+}
+
+/// A span as SDKs write it: one of nothing, or of less, is an empty text.
+fn length(text: &str) -> Option<Span> {
+    if text.trim().is_empty() { Some(Span::ZERO) } else { duration(text) }
 }
 
 /// How long a step waits at most.

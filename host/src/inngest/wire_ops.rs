@@ -269,7 +269,7 @@ mod tests {
         let until = wanted("until", Wanted::SleepUntil(Timestamp::from_millis(1_795_434_212_116)));
         assert_eq!(until["name"], "2026-11-23T11:43:32.116Z");
         let filter = Some("event.data.k == async.data.k".to_owned());
-        let wait = WaitFor { event: "cap/go".into(), filter, timeout: Span::from_secs(10), rival: None };
+        let wait = WaitFor { event: "cap/go".into(), filter, timeout: Span::from_secs(10), only: None };
         assert_eq!(
             wanted("w", Wanted::Wait(wait)),
             json!({"displayName": "w", "op": "WaitForEvent", "id": "aff024fe4ab0fece4091de044c58c9ae4233383a",

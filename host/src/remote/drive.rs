@@ -302,7 +302,7 @@ fn same(key: &StepKey, kind: Kind) -> StepCall {
             event: String::new(),
             filter: None,
             timeout: Span::ZERO,
-            rival: None,
+            only: None,
         }),
         Kind::Invoke => Op::Invoke(pawl_engine::replay::Invocation {
             function: pawl_engine::FunctionId::new(""),

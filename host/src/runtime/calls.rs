@@ -17,7 +17,7 @@ pub(super) fn call(request: step::Request) -> Result<StepCall, Failure> {
             event: wait.name,
             filter: wait.filter,
             timeout: Span::from_millis(wait.timeout),
-            rival: None,
+            only: None,
         }),
         step::Operation::Invoke(call) => Op::Invoke(Invocation {
             function: FunctionId::new(call.function),

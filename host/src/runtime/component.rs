@@ -6,6 +6,7 @@ use super::engine::{Limits, engine};
 use super::guest::{Guest, Own, pass, store};
 use super::{Ending, Grant, Input, KvCall, KvReply, Level, Reply, Steps, Stop, outbound, wasi};
 use async_trait::async_trait;
+use pawl_bindings::pawl::workflow::http::Response;
 use pawl_bindings::{Plugin as Bindings, PluginPre};
 use pawl_engine::manifest::BadManifest;
 use pawl_engine::replay::{Fetch, StepCall};
@@ -200,6 +201,17 @@ impl Runtime {
         timeout: Span,
         trace: TraceParent,
     ) -> Result<Payload, Failure> {
+        super::fetch::output(&fetch.url, self.answer(grant, fetch, timeout, trace).await?)
+    }
+
+    /// The same, for somebody who makes something else of the answer.
+    pub async fn answer(
+        &self,
+        grant: &Grant,
+        fetch: &Fetch,
+        timeout: Span,
+        trace: TraceParent,
+    ) -> Result<Response, Failure> {
         let until = crate::clock::instant() + timeout.to_std();
         super::fetch::fetch(&self.client, grant, fetch, trace, until).await
     }

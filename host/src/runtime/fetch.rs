@@ -10,14 +10,14 @@ use pawl_engine::{Failure, Payload, limits};
 use serde_json::{Map, Value, json};
 use std::time::Instant;
 
-/// Makes the request; the answer as the step's output, whatever its status.
+/// Makes the request; its answer, whatever the status.
 pub(super) async fn fetch(
     client: &reqwest::Client,
     grant: &Grant,
     fetch: &Fetch,
     trace: TraceParent,
     until: Instant,
-) -> Result<Payload, Failure> {
+) -> Result<Response, Failure> {
     let request = Request {
         method: fetch.method.clone(),
         url: fetch.url.clone(),
@@ -25,15 +25,15 @@ pub(super) async fn fetch(
         body: fetch.body.as_ref().map(|text| text.clone().into_bytes()),
         timeout: None,
     };
-    match outbound::send(client, grant, request, Some(trace), until).await {
-        Ok(answer) => output(&fetch.url, answer),
-        Err(Error::Denied(why)) => Err(Failure::new("HttpDenied", why).for_good()),
-        Err(Error::Invalid(why)) => Err(Failure::new("HttpInvalid", why).for_good()),
-        Err(Error::Network(why)) => Err(Failure::new("HttpNetwork", why)),
-    }
+    outbound::send(client, grant, request, Some(trace), until).await.map_err(|e| match e {
+        Error::Denied(why) => Failure::new("HttpDenied", why).for_good(),
+        Error::Invalid(why) => Failure::new("HttpInvalid", why).for_good(),
+        Error::Network(why) => Failure::new("HttpNetwork", why),
+    })
 }
 
-fn output(url: &str, answer: Response) -> Result<Payload, Failure> {
+/// The answer as a step's output, of at most [`limits::OUTPUT_BYTES`].
+pub(super) fn output(url: &str, answer: Response) -> Result<Payload, Failure> {
     let headers: Map<_, _> = answer.headers.into_iter().map(|(k, v)| (k, Value::String(v))).collect();
     let mut output = json!({"status_code": answer.status, "headers": headers, "url": url});
     match String::from_utf8(answer.body) {

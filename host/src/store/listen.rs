@@ -84,7 +84,8 @@ pub(super) fn wait(
 ) -> Result<(), StoreError> {
     if let (Some(rival), Some((path, value))) = (watch.rival, &watch.index) {
         for other in tx.watchings(&watch.name, path, value)? {
-            let Some(its_step) = &other.step else { continue };
+            // one that has a filter as well waits for an event by a value
+            let (Some(its_step), None) = (&other.step, &other.filter) else { continue };
             // those whose time is over only have not been met since
             let is_over = other.until <= now;
             if rival == Rival::Fail && !is_over {

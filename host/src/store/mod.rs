@@ -410,7 +410,8 @@ pub trait Store: Send + Sync {
     /// are refused. `None`: the run is over.
     async fn seize(&self, run: &RunId) -> Result<Option<Claimed>, StoreError>;
 
-    /// What a run has been told and has not read, oldest first.
+    /// What a run has been told and has not read, oldest first. Whatever anybody asked for before
+    /// is in it, also what was not durable then.
     async fn unread(&self, run: &RunId) -> Result<Vec<Mail>, StoreError>;
 
     /// Appends to a claimed run's journal. On success it is durable.

@@ -179,8 +179,12 @@ impl Guest for Elsewhere {
     }
 
     async fn fetch(&self, fetch: &Fetch, timeout: Span, trace: TraceParent) -> Result<Payload, Failure> {
-        let answer = self.runtime.fetch(&Grant::of_app(fetch), fetch, timeout, trace).await?;
-        if fetch.infer.is_some() { infer::result(&answer, clock::now()) } else { Ok(answer) }
+        let grant = Grant::of_app(fetch);
+        if fetch.infer.is_none() {
+            return self.runtime.fetch(&grant, fetch, timeout, trace).await;
+        }
+        let answer = self.runtime.answer(&grant, fetch, timeout, trace).await?;
+        infer::result(answer.status, &answer.headers, answer.body, clock::now())
     }
 }
 

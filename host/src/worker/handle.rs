@@ -64,7 +64,8 @@ impl Handle {
             Said::Work(work) => self.begin(session, cursor, calls, work).await,
             Said::Wait(until) if session.replay.under_way() > 0 => {
                 // a wait may have come to its end, or something has come in
-                if session.read_mail().await? || until <= crate::clock::now() {
+                if session.is_told || until <= crate::clock::now() {
+                    session.read_mail().await?;
                     return Ok(Do::Again);
                 }
                 if session.replay.under_way_of(Kind::Run) > 0 {
@@ -154,6 +155,7 @@ impl Handle {
 #[async_trait]
 impl Steps for Handle {
     async fn ask(&mut self, calls: &[StepCall]) -> Result<Reply, Stop> {
+        let mut is_told = false;
         loop {
             let changed = self.crew.run.changed.notified();
             tokio::pin!(changed);
@@ -162,6 +164,7 @@ impl Steps for Handle {
                 let mut session = self.crew.session.lock().await;
                 // from here on nothing that settles is missed
                 changed.as_mut().enable();
+                session.is_told |= std::mem::take(&mut is_told);
                 let mut cursor = self.cursor.take();
                 let next = self.once(&mut session, &mut cursor, calls).await;
                 self.cursor.put(cursor);
@@ -174,7 +177,7 @@ impl Steps for Handle {
                     let left = (until - crate::clock::now()).to_std();
                     tokio::select! {
                         () = changed => {}
-                        () = told.notified() => {}
+                        () = told.notified() => is_told = true,
                         () = tokio::time::sleep(left) => {}
                     }
                 }

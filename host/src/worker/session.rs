@@ -35,6 +35,8 @@ pub(super) struct Session {
     pub(super) main_executes: bool,
     /// When the function wants to go on, whatever is under way elsewhere.
     pub(super) wakes_at: Option<Timestamp>,
+    /// The run was told something that is not read yet.
+    pub(super) is_told: bool,
 }
 
 /// What the engine says to a question.
@@ -90,6 +92,7 @@ impl Session {
             is_released: false,
             main_executes: false,
             wakes_at: None,
+            is_told: false,
         }
     }
 
@@ -213,9 +216,11 @@ impl Session {
         })
     }
 
-    /// Reads what the run has been told since. `true`: there was something.
-    pub(super) async fn read_mail(&mut self) -> Result<bool, Stop> {
+    /// Reads what the run has been told since. That waits for all that is being written, so it
+    /// is for runs that were told something, and for waits whose time is over.
+    pub(super) async fn read_mail(&mut self) -> Result<(), Stop> {
         let now = clock::now();
+        self.is_told = false;
         let unread = self.run.worker.store.unread(&self.run.claim.run).await;
         let unread = unread.map_err(|e| Stop::Unrecorded(e.to_string()))?;
         let new = unread.get(self.also.read..).unwrap_or_default();
@@ -223,18 +228,18 @@ impl Session {
         let is_new = !entries.is_empty();
         self.also.read = self.also.read.max(unread.len());
         self.pending.extend(entries);
-        if is_new {
-            self.flush().await?;
-        }
-        Ok(is_new)
+        if is_new { self.flush().await } else { Ok(()) }
     }
 
     fn take(&mut self, effect: Effect, now: Timestamp) {
         let run = &self.run;
         let trace = run.trace();
         match effect {
-            Effect::Watch { step, event, filter, until, rival } => {
-                let watch = Watch { rival, ..Watch::new(event.into(), filter, &run.events[0], until) };
+            Effect::Watch { step, event, filter, until, only } => {
+                let watch = match only {
+                    Some(only) => Watch::only(event.into(), only, until),
+                    None => Watch::new(event.into(), filter, &run.events[0], until),
+                };
                 self.also.watches.push((step, watch));
             }
             Effect::Invoke { step, run: child, event, call } => {

@@ -62,6 +62,9 @@ async fn a_signal_that_does_not_come_in_time_is_null() {
         let Some((host, _app)) = pair(sdk, setup()).await else { return };
         let waits = waiting(&host, json!({"signal": "go", "timeout": "1s"})).await;
         assert_eq!(output(&host, &waits, "signal").await, Value::Null, "{sdk:?}");
+        // one that is over before it begins
+        let waits = host.send("shop/signal", json!({"signal": "go", "timeout": -1000})).await;
+        assert_eq!(output(&host, &waits, "signal").await, Value::Null, "{sdk:?}");
         let again = waiting(&host, json!({"signal": "go"})).await;
         assert!(signal(&host, &json!({"signal": "go"})).await.data()["run_id"].is_string());
         assert_eq!(output(&host, &again, "signal").await, json!({"signal": "go", "data": null}), "{sdk:?}");
@@ -152,8 +155,9 @@ for_each_sdk! {
         let body: Value = serde_json::from_str(&call.body).expect("JSON");
         assert_eq!((&body["model"], &body["messages"][0]["content"]), (&json!("parrot"), &json!("hi")));
         let id = run["run_id"].as_str().expect("an id");
-        for page in [format!("/v1/runs/{id}"), format!("/runs/{id}"), format!("/v1/runs/{id}/logs")] {
-            assert!(!host.get(&page).await.body.contains(MODEL_KEY), "{page}");
+        for (page, named) in [("/v1/runs/ID", "\"ask\""), ("/runs/ID", ">ask<"), ("/v1/runs/ID/logs", "")] {
+            let body = host.get(&page.replace("ID", id)).await.expect(200).body;
+            assert!(body.contains(named) && !body.contains(MODEL_KEY), "{page}: {body}");
         }
         host.stop().await;
         assert!(!host.log().contains(MODEL_KEY));

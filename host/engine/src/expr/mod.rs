@@ -154,6 +154,11 @@ pub fn at(value: &Value, path: &str) -> String {
     value::short_of(value::canonical(found.unwrap_or(&Value::Null)))
 }
 
+/// What [`at`] gives for this text.
+pub fn text(text: &str) -> String {
+    value::short_of(value::canonical(&Value::from(text)))
+}
+
 impl PartialEq for Expr {
     fn eq(&self, other: &Self) -> bool {
         self.source == other.source

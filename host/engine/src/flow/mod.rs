@@ -13,7 +13,7 @@ mod wishes;
 pub use lane::{Gate, GateRule, Lane, Rules};
 pub use plan::rules;
 pub use rate::Rate;
-pub use terms::{BATCH_BYTES, Check, Gather, Rival, SingletonMode, Terms, Watch};
+pub use terms::{BATCH_BYTES, Check, Gather, Only, Rival, SingletonMode, Terms, Watch};
 pub use wishes::{
     Batch, CancelOn, Concurrency, Debounce, Flow, RateLimit, Scope, Singleton, Throttle, Timeouts,
 };

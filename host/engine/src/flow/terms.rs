@@ -94,8 +94,18 @@ pub struct Watch {
     pub index: Option<(String, String)>,
     /// Until then.
     pub until: Timestamp,
-    /// It has to be the only one with its name and equation: what is done about another one.
+    /// It has an equation and no filter, and has to be the only such one: what is done about
+    /// another one.
     pub rival: Option<Rival>,
+}
+
+/// That a wait is for a value, and the only one for it. Others that a filter makes are none of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Only {
+    /// As [`Watch::index`] has it.
+    pub index: (String, String),
+    /// What becomes of two.
+    pub rival: Rival,
 }
 
 /// What becomes of two waits of which there may be only one.
@@ -112,6 +122,11 @@ impl Watch {
     pub fn new(name: Arc<str>, filter: Option<Expr>, own: &Event, until: Timestamp) -> Self {
         let index = filter.as_ref().and_then(|filter| filter.equation(&own.to_value()));
         Self { name, filter, index, until, rival: None }
+    }
+
+    /// A watch of which there may be only one.
+    pub fn only(name: Arc<str>, only: Only, until: Timestamp) -> Self {
+        Self { name, filter: None, index: Some(only.index), until, rival: Some(only.rival) }
     }
 
     /// Whether `new` is such an event, for the run that `own` started. Its name and time

@@ -2,6 +2,7 @@
 
 use super::{Effect, Op, Refused, Replay, StepCall, World};
 use crate::expr::{Expr, Scope};
+use crate::flow::Only;
 use crate::journal::Kind;
 use crate::run::StepState;
 use crate::{Entry, Failure, NewEvent, Payload, StepKey, Timestamp, limits};
@@ -141,9 +142,13 @@ fn begin(
         Op::Wait(wait) => {
             let filter = wait.filter.as_deref().map(parse).transpose().map_err(invalid)?;
             let (event, until) = (wait.event.clone(), now + wait.timeout);
-            let (rival, watched) = (wait.rival, event.clone());
-            let effect = Effect::Watch { step: step.clone(), event: watched, filter, until, rival };
-            let filter = wait.filter.clone();
+            let (only, watched) = (wait.only.clone(), event.clone());
+            let effect = Effect::Watch { step: step.clone(), event: watched, filter, until, only };
+            let said = wait
+                .only
+                .as_ref()
+                .map(|Only { index: (path, value), .. }| format!("async.{path} == {value}"));
+            let filter = wait.filter.clone().or(said);
             (Entry::WaitStarted { step, at: now, until, event, filter }, Some(effect))
         }
         Op::Invoke(call) => {

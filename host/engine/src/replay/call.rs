@@ -1,7 +1,7 @@
 //! What guests ask for, and what they are answered.
 
 use crate::expr::Expr;
-use crate::flow::Rival;
+use crate::flow::Only;
 use crate::id::BadStepId;
 use crate::journal::Kind;
 use crate::run::Illegal;
@@ -53,8 +53,8 @@ pub struct WaitFor {
     pub filter: Option<String>,
     /// At most so long.
     pub timeout: Span,
-    /// It has to be the only one of its kind, and this becomes of the other one.
-    pub rival: Option<Rival>,
+    /// There may be only one such wait, and it takes what its value says, without a filter.
+    pub only: Option<Only>,
 }
 
 /// A function to call.
@@ -209,8 +209,8 @@ pub enum Effect {
         filter: Option<Expr>,
         /// until then
         until: Timestamp,
-        /// whether it has to be the only one
-        rival: Option<Rival>,
+        /// whether there may be only one such wait
+        only: Option<Only>,
     },
     /// The other run is made.
     Invoke {

@@ -150,7 +150,7 @@ fn wait(id: &str, ms: u64) -> StepCall {
 
 fn filtered(id: &str, ms: u64, filter: Option<&str>) -> StepCall {
     let (event, filter, timeout) = ("shop/paid".into(), filter.map(Into::into), Span::from_millis(ms));
-    call(id, Op::Wait(WaitFor { event, filter, timeout, rival: None }))
+    call(id, Op::Wait(WaitFor { event, filter, timeout, only: None }))
 }
 
 fn invoke(id: &str, function: &str, ms: u64) -> StepCall {

@@ -82,6 +82,21 @@ fn sleeps_are_spans_or_moments() {
 }
 
 #[test]
+fn a_span_of_nothing_or_less_is_an_empty_text_and_means_now() {
+    let op = |op: &str, name: &str| {
+        told(&format!(
+            r#"[{{"id":"x","op":"{op}","name":"{name}","opts":{{"signal":"s","timeout":"","function_id":"f"}}}}]"#
+        ))
+        .call
+        .op
+    };
+    assert!(matches!(op("Sleep", ""), Op::Sleep(Span::ZERO)));
+    assert!(matches!(op("WaitForEvent", "e"), Op::Wait(WaitFor { timeout: Span::ZERO, .. })));
+    assert!(matches!(op("WaitForSignal", "s"), Op::Wait(WaitFor { timeout: Span::ZERO, .. })));
+    assert!(matches!(op("InvokeFunction", "f"), Op::Invoke(Invocation { timeout: Some(Span::ZERO), .. })));
+}
+
+#[test]
 fn waits_calls_and_requests_say_what_they_are_for() {
     let wait = told(
         r#"[{"id":"w","op":"WaitForEvent","name":"cap/go","opts":{"timeout":"10s","if":"event.data.k == async.data.k"}}]"#,
@@ -113,7 +128,7 @@ fn a_signal_is_a_wait_that_has_to_be_the_only_one() {
     let plain = wait("");
     assert_eq!(plain, signal::wait("sig-1", Span::from_secs(5), Rival::Fail));
     assert_eq!(wait(r#","conflict":"fail""#), plain);
-    assert_eq!(wait(r#","conflict":"replace""#).rival, Some(Rival::Replace));
+    assert_eq!(wait(r#","conflict":"replace""#).only.map(|only| only.rival), Some(Rival::Replace));
 }
 
 #[test]
@@ -127,6 +142,12 @@ fn a_question_to_a_model_is_a_request_of_the_hosts() {
         ("http://a/chat/completions", Some(r#"{"model":"gpt-4o"}"#))
     );
     assert!(fetch.infer.is_some());
+    // a URL that would be seen with its key fails the step
+    let odd = told(
+        r#"[{"id":"i","op":"AIGateway","opts":{"url":"/models/m?key=sk-x","auth_key":"sk-x","format":"gemini","body":{}}}]"#,
+    );
+    let failure = odd.result.expect("a result").expect_err("refused");
+    assert!(failure.retry == Retry::Never && !failure.message.contains("sk-x"), "{failure:?}");
 }
 
 #[test]

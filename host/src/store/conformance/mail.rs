@@ -2,7 +2,7 @@
 
 use super::*;
 use pawl_engine::Retry;
-use pawl_engine::flow::Rival;
+use pawl_engine::flow::{Only, Rival};
 
 cases![
     an_event_wakes_the_runs_that_wait_for_it_once,
@@ -18,6 +18,7 @@ cases![
     mail_that_cancels_outlives_a_claim_that_is_lost,
     an_event_for_one_is_told_to_the_first_that_waits_for_it_by_name_and_equation,
     of_waits_that_have_to_be_the_only_one_the_later_fails_or_the_earlier_is_given_up,
+    a_wait_with_a_filter_is_in_nobodys_way,
 ];
 
 fn watch(name: &str, until: i64) -> Watch {
@@ -260,11 +261,15 @@ async fn mail_that_cancels_outlives_a_claim_that_is_lost(mut h: Host) {
     assert!(h.claim_one(500).await.mail.is_empty(), "it was read, and the run went on");
 }
 
-/// A wait for `one`, by an equation.
+/// A wait for `one` by an equation; with a rival the only one for it.
 fn only(h: &mut Host, name: &str, until: i64, rival: Option<Rival>) -> Watch {
     let own = h.event("own", "{}", 0);
     let filter = format!("async.data.signal == \"{name}\"");
-    Watch { until: at(until), rival, ..filtered("one", &filter, &own) }
+    let plain = Watch { until: at(until), ..filtered("one", &filter, &own) };
+    match (rival, plain.index.clone()) {
+        (Some(rival), Some(index)) => Watch::only("one".into(), Only { index, rival }, at(until)),
+        _ => plain,
+    }
 }
 
 async fn for_one(h: &mut Host, name: &str, ms: i64) -> Accepted {
@@ -314,4 +319,23 @@ async fn of_waits_that_have_to_be_the_only_one_the_later_fails_or_the_earlier_is
     assert_eq!(told.len(), 2);
     assert_eq!(for_one(&mut h, "x", 2).await, Accepted::Taken(third));
     assert_eq!(for_one(&mut h, "x", 2).await, Accepted::Unheard);
+}
+
+async fn a_wait_with_a_filter_is_in_nobodys_way(mut h: Host) {
+    let mut wait = async |rival| {
+        let watch = only(&mut h, "x", 800, rival);
+        waiting(&mut h, "f", vec![("w", watch)]).await
+    };
+    let first = wait(None).await;
+    let second = wait(Some(Rival::Fail)).await;
+    let third = wait(Some(Rival::Replace)).await;
+    let fourth = wait(None).await;
+    let told = h.claim_one(1).await;
+    assert_eq!(
+        (&told.claim.run, &told.mail[..]),
+        (&second, &[Mail::Lost { step: key("w"), failure: None }][..])
+    );
+    for run in [first, third, fourth] {
+        assert_eq!(for_one(&mut h, "x", 2).await, Accepted::Taken(run));
+    }
 }

@@ -417,7 +417,8 @@ impl Store for Sqlite {
 
     async fn unread(&self, run: &RunId) -> Result<Vec<Mail>, StoreError> {
         let run = run.clone();
-        self.readers.read(move |db| rows::mail(db, &run)).await
+        // after all that is on its way to the disk: whoever sent it may have been answered when this is
+        self.writer.between(move |db, _| rows::mail(db, &run)).await
     }
 
     async fn skips(&self, event: &EventId) -> Result<Vec<Skip>, StoreError> {

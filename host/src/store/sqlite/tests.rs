@@ -1,7 +1,7 @@
 //! The suite on a real file, what survives a reopening, and the plans of hot queries.
 
 use super::*;
-use crate::store::conformance;
+use crate::store::conformance::{self, Host, json, key, plain};
 
 mod finding;
 mod pruning;
@@ -97,6 +97,41 @@ async fn a_locked_database_is_said_and_loses_nothing() {
     other.execute_batch("ROLLBACK").expect("unlocks");
     store.accept(vec![accept(2)]).await.expect("accepts");
     assert_eq!(stored(&store).await, 2);
+}
+
+#[tokio::test]
+async fn who_reads_what_a_run_was_told_waits_for_what_is_being_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Arc::new(Sqlite::open(folder.path()).expect("opens"));
+    let mut host = Host::new(store.clone() as Arc<dyn Store>).await;
+    let run = host.begin("f", 0, plain("f")).await;
+    let claim = host.claim_one(0).await.claim;
+    // the writer is about something else
+    let (open, gate) = std::sync::mpsc::channel::<()>();
+    let (tell, is_held) = tokio::sync::oneshot::channel();
+    let writer = store.writer.clone();
+    let hold = move |_: &Connection, _: &mut State| Ok((tell.send(()), gate.recv()));
+    let holding = tokio::spawn(async move { writer.between(hold).await.map(drop) });
+    is_held.await.expect("it holds");
+    let queued = async |n: usize| {
+        while store.waiting() < n {
+            tokio::task::yield_now().await;
+        }
+    };
+    let mail = Mail::Ended { step: key("a"), result: Ok(json("1")) };
+    let also = Also { mail: vec![(run.clone(), mail.clone())], ..Also::default() };
+    let (other, commit) = (store.clone(), Commit { expect: 0, entries: Vec::new(), then: Then::Keep, also });
+    let telling = tokio::spawn(async move { other.commit(&claim, commit).await });
+    queued(1).await;
+    let mut unread = store.unread(&run);
+    tokio::select! {
+        early = &mut unread => panic!("{early:?}"),
+        () = queued(2) => {}
+    }
+    open.send(()).expect("it waits");
+    assert_eq!(unread.await.expect("reads"), [mail]);
+    telling.await.expect("ends").expect("commits");
+    holding.await.expect("ends").expect("ends");
 }
 
 /// The plan of a query, without the parts that depend on nothing of ours.

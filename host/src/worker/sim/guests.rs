@@ -199,7 +199,7 @@ impl Pass<'_> {
                 event: (*event).into(),
                 filter: Some("async.data.k == event.data.k".into()),
                 timeout: Span::from_millis(*ms),
-                rival: None,
+                only: None,
             }),
             Act::Invoke { function, n, ms } => Op::Invoke(Invocation {
                 function: FunctionId::new(*function),

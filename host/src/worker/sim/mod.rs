@@ -24,7 +24,7 @@ use world::{Plan, World};
 const SEEDS: u64 = 2_000;
 
 /// How many scenarios share them.
-const SCENARIOS: u64 = 10;
+const SCENARIOS: u64 = 11;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))
@@ -119,6 +119,11 @@ fn who_is_cancelled_does_nothing_more() {
 #[test]
 fn steps_get_what_they_wait_for_and_races_keep_their_winners() {
     lives(scenarios::talks, |_| ());
+}
+
+#[test]
+fn who_is_busy_hears_at_once_of_what_it_waits_for() {
+    lives(scenarios::told, |_| ());
 }
 
 #[test]

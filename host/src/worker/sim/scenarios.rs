@@ -285,6 +285,25 @@ pub(super) fn talks(dice: &Dice) -> Plan {
     Plan { functions, deeds, ..plan(dice) }
 }
 
+/// A wait beside code, or a request, that takes long.
+fn long(dice: &Dice) -> Script {
+    let work = || Act::Work { ms: 100_000, fails: 0, breaks: false };
+    let mut of = match dice.happens(500) {
+        true => vec![work(), work()],
+        false => vec![Act::Fetch { ms: 100_000, fails: 0 }],
+    };
+    of.push(Act::Wait { event: "sim/b", ms: 900_000 });
+    Script { acts: vec![Act::List { is_race: dice.happens(500), of }], fails: 0 }
+}
+
+/// 7b. Runs that are told something while they are busy.
+pub(super) fn told(dice: &Dice) -> Plan {
+    let functions = vec![(function("f", &["sim/a"], Flow::default(), dice), Some(long as Writes))];
+    let send = |at, name, n| (at, Deed::Send(name, n, "a".into()));
+    let deeds = vec![send(0, "sim/a", 0), send(dice.between(1_000, 30_000), "sim/b", 300)];
+    Plan { functions, deeds, ..Plan { slots: 8, faults: Faults::default(), ..plan(dice) } }
+}
+
 /// 8. Operators: runs and functions stop and go on, or are cancelled.
 pub(super) fn hands(dice: &Dice) -> Plan {
     let limit = Concurrency { limit: dice.between(1, 3) as u32, key: None, scope: Scope::Function };

@@ -30,6 +30,23 @@ fn a_wait_watches_once_for_its_event_and_parks_until_its_end() {
 }
 
 #[test]
+fn a_wait_for_a_signal_says_for_which_and_is_the_only_one_by_its_value() {
+    let mut world = World::new();
+    let wait = crate::signal::wait("a\"b", Span::from_millis(9), crate::flow::Rival::Replace);
+    let mut pass = world.pass();
+    world.go(&mut pass, &[call("go", Op::Wait(wait.clone()))]);
+    let Some(Effect::Watch { filter: None, only, .. }) = world.effects.last() else {
+        panic!("{:?}", world.effects)
+    };
+    assert_eq!(*only, wait.only);
+    let said = world.journal.iter().find_map(|entry| match entry {
+        Entry::WaitStarted { filter, .. } => filter.as_deref(),
+        _ => None,
+    });
+    assert_eq!(said, Some(r#"async.data.signal == "a\"b""#));
+}
+
+#[test]
 fn the_first_event_that_comes_in_settles_the_wait_and_answers_every_replay() {
     let mut world = World::new();
     let mut pass = world.pass();
@@ -176,7 +193,7 @@ fn a_filter_that_is_none_is_refused_in_every_pass_and_nothing_is_recorded() {
 #[test]
 fn a_wait_without_a_name_and_data_that_is_no_object_are_refused() {
     let named = |event: String| {
-        call("w", Op::Wait(WaitFor { event, filter: None, timeout: Span::from_millis(1), rival: None }))
+        call("w", Op::Wait(WaitFor { event, filter: None, timeout: Span::from_millis(1), only: None }))
     };
     let with = |data: &str| {
         let (function, data) = (FunctionId::new("label"), text(data));
