@@ -10,6 +10,10 @@ fn setup() -> Setup {
     Setup::dev().guests(&["flow"]).env("PAWL_RETRY_INTERVAL", "50ms")
 }
 
+async fn begun(sdk: Sdk) -> Option<(Host, App)> {
+    pair(sdk, setup()).await
+}
+
 /// The end of the run that such an event starts.
 async fn ended(host: &Host, function: &str, data: Value, status: &str) -> Value {
     let event = host.send(&format!("shop/{function}"), data).await;

@@ -1,6 +1,6 @@
 //! Flow control that an app asks for: each option as the SDKs send it, and what it does.
 
-use super::{App, Sdk};
+use super::{App, Sdk, for_each_sdk};
 use crate::flow::{
     at, by_status, expect_one_after_the_other, paths, runs_of, send_all, skipped, text, wait_for_calls,
     wait_for_runs,
@@ -16,6 +16,10 @@ async fn start(sdk: Sdk, args: &[&str]) -> Option<(Host, App)> {
     let app = App::start_script("flow", sdk, args, &[("INNGEST_DEV", &host.url(""))]).await?;
     app.register().await;
     Some((host, app))
+}
+
+async fn begun(sdk: Sdk) -> Option<(Host, App)> {
+    start(sdk, &[]).await
 }
 
 /// Events of these users, in one request: their ids.
@@ -43,37 +47,8 @@ fn call(upstream: &Upstream, user: &str, n: u32) -> Value {
     json!({"user": user, "url": upstream.url(&format!("/{user}/{n}"))})
 }
 
-/// Runs the same test for each SDK.
-macro_rules! for_each_sdk {
-    ($(fn $name:ident($host:ident) $body:block)*) => {$(
-        mod $name {
-            use super::*;
-
-            async fn test(sdk: Sdk) {
-                let Some(($host, _app)) = start(sdk, &[]).await else { return };
-                $body
-            }
-
-            #[tokio::test]
-            async fn js_4() {
-                test(Sdk::Js4).await;
-            }
-
-            #[tokio::test]
-            async fn js_3() {
-                test(Sdk::Js3).await;
-            }
-
-            #[tokio::test]
-            async fn python() {
-                test(Sdk::Python).await;
-            }
-        }
-    )*};
-}
-
 for_each_sdk! {
-    fn a_throttle_spaces_the_starts_of_a_key_and_drops_none(host) {
+    fn a_throttle_spaces_the_starts_of_a_key_and_drops_none(host, _sdk) {
         of_users(&host, "throttled", ["a", "a", "b", "a"]).await;
         let mut runs = wait_for_runs(&host, "flow-throttled", "Completed", 4).await;
         runs.retain(|run| run["output"]["user"] == "a");
@@ -83,7 +58,7 @@ for_each_sdk! {
         assert!(starts[1] >= 1_000 && starts[2] >= 2_000, "too early: {starts:?}");
     }
 
-    fn what_goes_beyond_a_rate_limit_makes_no_run(host) {
+    fn what_goes_beyond_a_rate_limit_makes_no_run(host, _sdk) {
         let events = of_users(&host, "rate-limited", ["a", "a", "b"]).await;
         host.wait_for(&events[0], "flow-rate-limited", "Completed").await;
         host.wait_for(&events[2], "flow-rate-limited", "Completed").await;
@@ -91,7 +66,7 @@ for_each_sdk! {
         assert_eq!(skipped(&host, &events[1]).await[0]["reason"], "rate_limit");
     }
 
-    fn a_value_of_an_idempotency_key_makes_one_run(host) {
+    fn a_value_of_an_idempotency_key_makes_one_run(host, _sdk) {
         let data = ["x", "x", "y"].map(|id| json!({"id": id}));
         let events = send_all(&host, "flow/idempotent", data).await;
         host.wait_for(&events[0], "flow-idempotent", "Completed").await;
@@ -99,7 +74,7 @@ for_each_sdk! {
         assert!(host.runs_of(&events[1]).await.is_empty());
     }
 
-    fn debounced_events_of_a_key_make_one_run_with_the_last_of_them(host) {
+    fn debounced_events_of_a_key_make_one_run_with_the_last_of_them(host, _sdk) {
         let events = of_users(&host, "debounced", ["a", "b", "a", "a"]).await;
         let runs = wait_for_runs(&host, "flow-debounced", "Completed", 2).await;
         let a = host.wait_for(&events[3], "flow-debounced", "Completed").await;
@@ -109,7 +84,7 @@ for_each_sdk! {
         assert!(at(&a, "run_started_at") >= received + 1_000, "{runs:#?}");
     }
 
-    fn a_batch_is_called_with_all_of_its_events(host) {
+    fn a_batch_is_called_with_all_of_its_events(host, _sdk) {
         let events = of_users(&host, "batched", ["a", "b", "a", "a"]).await;
         let full = host.wait_for(&events[0], "flow-batched", "Completed").await;
         let users = [0, 2, 3].map(|n| json!({"user": "a", "n": n}));
@@ -119,7 +94,7 @@ for_each_sdk! {
         assert_eq!(timed["output"], json!([{"user": "b", "n": 1}]));
     }
 
-    fn a_keys_runs_are_called_one_at_a_time_and_others_beside_them(host) {
+    fn a_keys_runs_are_called_one_at_a_time_and_others_beside_them(host, _sdk) {
         let upstream = Upstream::start().await;
         upstream.hold();
         let data = [("a", 1), ("a", 2), ("a", 3), ("b", 1)].map(|(user, n)| call(&upstream, user, n));
@@ -135,7 +110,7 @@ for_each_sdk! {
         expect_one_after_the_other(&host, &[&runs[0], &runs[1], &runs[2]]).await;
     }
 
-    fn queued_runs_are_called_in_the_order_of_their_priority(host) {
+    fn queued_runs_are_called_in_the_order_of_their_priority(host, _sdk) {
         let upstream = Upstream::start().await;
         upstream.hold();
         let of = |name: &str, p: i32| json!({"url": upstream.url(&format!("/{name}")), "p": p});
@@ -148,7 +123,7 @@ for_each_sdk! {
         assert_eq!(paths(&upstream), ["/busy", "/most", "/more", "/none", "/less"]);
     }
 
-    fn while_a_singleton_is_not_over_another_event_of_its_key_makes_none(host) {
+    fn while_a_singleton_is_not_over_another_event_of_its_key_makes_none(host, _sdk) {
         let events = of_users(&host, "single-skip", ["a", "a", "b"]).await;
         let first = host.wait_for(&events[0], "flow-single-skip", "Sleeping").await;
         host.wait_for(&events[2], "flow-single-skip", "Sleeping").await;
@@ -156,7 +131,7 @@ for_each_sdk! {
         assert_eq!((&why[0]["reason"], &why[0]["run_id"]), (&json!("singleton"), &first["run_id"]));
     }
 
-    fn another_event_of_a_singletons_key_cancels_the_run_before_it(host) {
+    fn another_event_of_a_singletons_key_cancels_the_run_before_it(host, _sdk) {
         let first = host.send("flow/single-cancel", json!({"user": "a"})).await;
         host.wait_for(&first, "flow-single-cancel", "Sleeping").await;
         let second = host.send("flow/single-cancel", json!({"user": "a", "rest": "1s"})).await;
@@ -165,7 +140,7 @@ for_each_sdk! {
         host.wait_for(&second, "flow-single-cancel", "Completed").await;
     }
 
-    fn runs_that_do_not_start_or_end_in_time_are_cancelled(host) {
+    fn runs_that_do_not_start_or_end_in_time_are_cancelled(host, _sdk) {
         let upstream = Upstream::start().await;
         upstream.hold();
         let events = send_all(&host, "flow/late-start", [1, 2].map(|n| call(&upstream, "a", n))).await;
@@ -180,7 +155,7 @@ for_each_sdk! {
         assert_eq!(upstream.count(), 1);
     }
 
-    fn events_cancel_the_runs_that_they_fit_and_no_others(host) {
+    fn events_cancel_the_runs_that_they_fit_and_no_others(host, _sdk) {
         let events = send_all(
             &host,
             "flow/cancelled",
@@ -199,7 +174,7 @@ for_each_sdk! {
         cancelled(&host, &events[1], "flow-cancelled").await;
     }
 
-    fn a_function_starts_at_each_of_its_triggers_for_which_its_condition_holds(host) {
+    fn a_function_starts_at_each_of_its_triggers_for_which_its_condition_holds(host, _sdk) {
         let events = send_all(&host, "flow/filtered", [1, 2].map(|n| json!({"n": n}))).await;
         let run = host.wait_for(&events[1], "flow-filtered", "Completed").await;
         assert_eq!(run["output"], "flow/filtered");

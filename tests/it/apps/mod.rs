@@ -17,14 +17,14 @@ async fn pair(sdk: Sdk, setup: Setup) -> Option<(Host, App)> {
     Some((host, app))
 }
 
-/// Runs the same test for each SDK.
+/// Runs the same test for each SDK, with the host and the app that `begun` gives beside it.
 macro_rules! for_each_sdk {
     ($(fn $name:ident($host:ident, $sdk:ident) $body:block)*) => {$(
         mod $name {
             use super::*;
 
             async fn test($sdk: Sdk) {
-                let Some(($host, _app)) = pair($sdk, super::setup()).await else { return };
+                let Some(($host, _app)) = super::begun($sdk).await else { return };
                 $body
             }
 

@@ -1,6 +1,6 @@
 //! Steps of apps that the host does for them: signals, and requests to models.
 
-use super::{Sdk, for_each_sdk, pair};
+use super::{App, Sdk, for_each_sdk, pair};
 use pawl_tests::setup::SIGNING_KEY;
 use pawl_tests::upstream::Upstream;
 use pawl_tests::{Host, Setup};
@@ -12,6 +12,10 @@ const MODEL_KEY: &str = "sk-0123456789abcdef0123456789abcdef";
 
 fn setup() -> Setup {
     Setup::dev().env("PAWL_RETRY_INTERVAL", "50ms")
+}
+
+async fn begun(sdk: Sdk) -> Option<(Host, App)> {
+    pair(sdk, setup()).await
 }
 
 /// The event of a run of `signal` that waits.
