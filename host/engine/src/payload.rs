@@ -48,6 +48,11 @@ impl Payload {
         Self(RawValue::NULL.to_owned())
     }
 
+    /// Whether it is JSON's `null`.
+    pub fn is_null(&self) -> bool {
+        self.as_str() == "null"
+    }
+
     /// From a value built in code.
     pub fn from_value(value: &serde_json::Value) -> Self {
         // a `Value` always has a JSON text

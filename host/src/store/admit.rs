@@ -340,7 +340,7 @@ fn replace(
     skip(tx, fx, &former.event, run, Why::Debounced, Some(hold.run.clone()), event.received_at)?;
     tx.redirect(&hold.run, &event.id, &run.deployment, own_lane(run).as_deref())?;
     if former.extras & extras::WATCHES != 0 {
-        tx.drop_watches(&hold.run)?;
+        tx.drop_watches(&hold.run, None)?;
     }
     for watch in &run.terms.cancel_on {
         tx.put_watch(&hold.run, None, watch)?;

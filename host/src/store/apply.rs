@@ -1,14 +1,14 @@
 //! What a commit makes true, and what happens to runs when their time is up.
 
 use super::admit::accept;
-use super::listen::{post, urge, wait};
+use super::listen::{give_up, post, urge, wait};
 use super::tx::{Alarm, Bell, Effects, Place, RunNow, Tx, URGENT, extras};
 use super::{Accepted, Commit, StoreError, Then};
 use crate::pulse::{Fact, Tried};
 use pawl_engine::event::{Event, SenderId};
 use pawl_engine::flow::Lane;
 use pawl_engine::index::Index;
-use pawl_engine::{Entry, Mail, RunId, Span, Timestamp};
+use pawl_engine::{Entry, Kind, Mail, RunId, Span, StepKey, Timestamp};
 
 /// The place of a run that does not go on by itself.
 const NEVER: i64 = i64::MAX;
@@ -18,7 +18,8 @@ const STARTING: Span = Span::from_secs(10);
 
 /// Whether a commit is one statement that concerns nobody else.
 pub(super) fn is_one_entry(commit: &Commit) -> bool {
-    commit.entries.len() == 1 && commit.then == Then::Keep && commit.also.is_empty()
+    let is_alone = commit.entries.len() == 1 && commit.then == Then::Keep && commit.also.is_empty();
+    is_alone && waited(&commit.entries[0]).is_none()
 }
 
 /// Appends to the journal of the run that the caller holds, and all that goes with it.
@@ -28,6 +29,9 @@ pub(super) fn commit(
     run: &RunId,
     commit: &Commit,
 ) -> Result<(), StoreError> {
+    for step in commit.entries.iter().filter_map(waited) {
+        give_up(tx, run, step, commit.also.read)?;
+    }
     for (seq, entry) in (commit.expect..).zip(&commit.entries) {
         // a taken place (the journal is longer than the caller believes) is a conflict
         tx.append(run, seq, entry)?;
@@ -52,6 +56,14 @@ pub(super) fn commit(
         Then::Release(index) if end.is_none() => park(tx, fx, run, &index, commit),
         Then::Keep if !commit.entries.is_empty() && !tx.is_settled(run) => settle(tx, fx, run),
         _ => Ok(()),
+    }
+}
+
+/// The step that has waited in vain by this entry.
+fn waited(entry: &Entry) -> Option<&StepKey> {
+    match entry {
+        Entry::StepCompleted { step, op: Kind::Wait, output, .. } if output.is_null() => Some(step),
+        _ => None,
     }
 }
 
@@ -149,7 +161,7 @@ fn finish(tx: &mut impl Tx, fx: &mut Effects, run: &RunId, index: &Index) -> Res
         fx.facts.push(Fact::Ended { run, function, status: index.status, started_at: index.started_at, at });
     }
     if now.extras & extras::WATCHES != 0 {
-        tx.drop_watches(run)?;
+        tx.drop_watches(run, None)?;
     }
     if now.extras & extras::MAIL != 0 {
         tx.drop_mail(run, None)?;

@@ -103,6 +103,16 @@ pub(super) fn wait(
     tx.put_watch(run, Some(step), watch)
 }
 
+/// The step waits no more, since its time was over when the run had read so many messages. Refused
+/// when it was told meanwhile: who told it may have been answered that it was.
+pub(super) fn give_up(tx: &mut impl Tx, run: &RunId, step: &StepKey, read: usize) -> Result<(), StoreError> {
+    let is_for_it = |mail: &Mail| matches!(mail, Mail::Event { step: to, .. } if to == step);
+    if tx.mail(run)?.iter().skip(read).any(is_for_it) {
+        return Err(StoreError::Conflict);
+    }
+    tx.drop_watches(run, Some(step))
+}
+
 /// Tells a run of the event that it watched for. It is told once.
 pub(super) fn tell(
     tx: &mut impl Tx,

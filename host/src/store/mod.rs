@@ -255,8 +255,9 @@ pub enum StoreError {
     /// Somebody else has the run: drop what you are doing.
     #[error("the run was taken over")]
     Fenced,
-    /// The journal is not what was expected: load it again.
-    #[error("the run's journal has moved")]
+    /// The journal is not what was expected, or a wait that is given up in it was told meanwhile:
+    /// load it again.
+    #[error("the run's journal has moved, or what it waits for has come")]
     Conflict,
     /// There is no such thing.
     #[error("not found")]

@@ -243,8 +243,8 @@ pub(super) trait Tx {
     fn watchings(&self, name: &str, path: &str, value: &str) -> Result<Vec<Watching>, StoreError>;
     /// Nobody watches so any more.
     fn drop_watch(&mut self, id: i64) -> Result<(), StoreError>;
-    /// The run watches for nothing any more.
-    fn drop_watches(&mut self, run: &RunId) -> Result<(), StoreError>;
+    /// The run's step watches for nothing any more; with `None` the whole run.
+    fn drop_watches(&mut self, run: &RunId, step: Option<&StepKey>) -> Result<(), StoreError>;
 
     /// Tells a run.
     fn put_mail(&mut self, run: &RunId, mail: &Mail) -> Result<(), StoreError>;

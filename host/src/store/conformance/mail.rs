@@ -1,8 +1,8 @@
 //! Events that runs watch for, and what runs are told.
 
 use super::*;
-use pawl_engine::Retry;
 use pawl_engine::flow::{Only, Rival};
+use pawl_engine::{Kind, Retry};
 
 cases![
     an_event_wakes_the_runs_that_wait_for_it_once,
@@ -19,6 +19,7 @@ cases![
     an_event_for_one_is_told_to_the_first_that_waits_for_it_by_name_and_equation,
     of_waits_that_have_to_be_the_only_one_the_later_fails_or_the_earlier_is_given_up,
     a_wait_with_a_filter_is_in_nobodys_way,
+    a_wait_is_given_up_unless_it_was_told_meanwhile_and_is_told_nothing_then,
 ];
 
 fn watch(name: &str, until: i64) -> Watch {
@@ -338,4 +339,36 @@ async fn a_wait_with_a_filter_is_in_nobodys_way(mut h: Host) {
     for run in [first, third, fourth] {
         assert_eq!(for_one(&mut h, "x", 2).await, Accepted::Taken(run));
     }
+}
+
+async fn a_wait_is_given_up_unless_it_was_told_meanwhile_and_is_told_nothing_then(mut h: Host) {
+    let given_up = || Entry::StepCompleted {
+        step: key("w"),
+        op: Kind::Wait,
+        attempt: 0,
+        started_at: at(0),
+        at: at(900),
+        output: Payload::null(),
+    };
+    // received in time, and stored when the run was claimed without it
+    let first = only(&mut h, "x", 800, None);
+    let told = waiting(&mut h, "f", vec![("w", first), ("other", watch("two", 950))]).await;
+    let claimed = h.claim_one(900).await;
+    assert_eq!((&claimed.claim.run, claimed.mail.len()), (&told, 0));
+    assert_eq!(for_one(&mut h, "x", 799).await, Accepted::Taken(told.clone()));
+    let late = h.commit(&claimed.claim, 2, vec![given_up()]).await;
+    assert_eq!(late.expect_err("it was told"), StoreError::Conflict);
+    assert_eq!(h.store.run(&told).await.expect("found").journal.len(), 2, "nothing was written");
+    assert_eq!(h.store.unread(&told).await.expect("reads").len(), 1);
+    // what it has read is no reason, nor is what another step was told
+    h.send("two", "{}", 901).await;
+    let also = Also { read: 1, ..Also::default() };
+    let commit = Commit { expect: 2, entries: vec![given_up()], then: Then::Keep, also };
+    h.store.commit(&claimed.claim, commit).await.expect("commits");
+
+    let second = only(&mut h, "x", 800, None);
+    waiting(&mut h, "f", vec![("w", second)]).await;
+    let claimed = h.claim_one(900).await;
+    h.commit(&claimed.claim, 2, vec![given_up()]).await.expect("nobody told it");
+    assert_eq!(for_one(&mut h, "x", 799).await, Accepted::Unheard);
 }

@@ -351,8 +351,9 @@ impl Tx for Work<'_> {
         Ok(())
     }
 
-    fn drop_watches(&mut self, run: &RunId) -> Result<(), StoreError> {
+    fn drop_watches(&mut self, run: &RunId, step: Option<&StepKey>) -> Result<(), StoreError> {
         let of = self.tables.watches.values().filter(|(.., watching)| watching.run == *run);
+        let of = of.filter(|(.., watching)| step.is_none_or(|step| watching.step.as_ref() == Some(step)));
         let ids: Vec<_> = of.map(|(.., watching)| watching.id).collect();
         ids.into_iter().try_for_each(|id| self.drop_watch(id))
     }

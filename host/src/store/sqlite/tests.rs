@@ -154,7 +154,10 @@ fn every_hot_query_goes_by_its_index() {
         (reads::NEXT_ALARM, "SEARCH alarms USING COVERING INDEX alarms_by_time (at>?)"),
         (txn::DUE_ALARMS, "SEARCH alarms USING INDEX alarms_by_time (at<?)"),
         (txn::WATCHINGS, "SEARCH watches USING INDEX watches_by_value (name=? AND path=? AND value=?)"),
-        ("DELETE FROM watches WHERE run = ?1", "SEARCH watches USING INDEX watches_by_run (run=?)"),
+        (
+            "DELETE FROM watches WHERE run = ?1 AND (?2 IS NULL OR step = ?2)",
+            "SEARCH watches USING INDEX watches_by_run (run=?)",
+        ),
         (
             "DELETE FROM holds WHERE run = ?1 AND (?2 IS NULL OR kind = ?2)",
             "SEARCH holds USING INDEX holds_by_run (run=?)",

@@ -316,8 +316,9 @@ impl Tx for Txn<'_> {
         self.do_it("DELETE FROM watches WHERE id = ?1", [id])
     }
 
-    fn drop_watches(&mut self, run: &RunId) -> Result<(), StoreError> {
-        self.do_it("DELETE FROM watches WHERE run = ?1", [run.as_str()])
+    fn drop_watches(&mut self, run: &RunId, step: Option<&StepKey>) -> Result<(), StoreError> {
+        let sql = "DELETE FROM watches WHERE run = ?1 AND (?2 IS NULL OR step = ?2)";
+        self.do_it(sql, params![run.as_str(), step.map(StepKey::to_string)])
     }
 
     fn put_mail(&mut self, run: &RunId, mail: &Mail) -> Result<(), StoreError> {
