@@ -4,6 +4,7 @@
 //! when it has not held for a while; in between there is a band in which it stays as it
 //! is. So a value that trembles around its limit tells nobody anything twice.
 
+use crate::event::is_own;
 use crate::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -112,8 +113,7 @@ impl Pattern {
     /// Whether it takes this text. What the host itself says (`pawl/…`, `inngest/…`) is taken
     /// only by a pattern that begins so: an alert is no event to be alarmed at.
     pub fn matches(&self, text: &str) -> bool {
-        let is_ours = |t: &str| t.starts_with("pawl/") || t.starts_with("inngest/");
-        if is_ours(text) && !is_ours(&self.0) {
+        if is_own(text) && !is_own(&self.0) {
             return false;
         }
         let mut parts = self.0.split('*');

@@ -86,8 +86,10 @@ pub enum BadEvent {
     UnprintableId,
 }
 
-/// Prefixes that senders may not use: what the host itself says.
-const RESERVED: [&str; 2] = ["inngest/", "pawl/"];
+/// Whether an event of this name is the host's own to send: `inngest/…` and `pawl/…`.
+pub fn is_own(name: &str) -> bool {
+    ["inngest/", "pawl/"].iter().any(|prefix| name.starts_with(prefix))
+}
 
 /// 1980-01-01 and 2100-01-01 in Unix milliseconds, Inngest's bounds.
 const TIMES: std::ops::Range<i64> = 315_532_800_000..4_102_444_800_000;
@@ -105,7 +107,7 @@ impl NewEvent {
         if self.name.chars().any(char::is_control) {
             return Err(BadEvent::OddName);
         }
-        if RESERVED.iter().any(|p| self.name.starts_with(p)) {
+        if is_own(&self.name) {
             return Err(BadEvent::ReservedName(self.name.to_string()));
         }
         if !is_object(&self.data) {

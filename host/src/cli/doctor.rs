@@ -8,6 +8,7 @@ use super::{check, print};
 use crate::config::{Config, Flags, Mode};
 use crate::runtime::{Limits, Runtime};
 use pawl_engine::Status;
+use pawl_engine::event::is_own;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -258,7 +259,8 @@ async fn events(report: &mut Report, remote: &Remote) {
     }
     report.good(topic, format!("the last event came in at {}", print::text(&events[0]["received_at"])));
     let mut idle = std::collections::BTreeSet::new();
-    for event in &events {
+    // what the host itself says is for those who wait
+    for event in events.iter().filter(|event| !is_own(event["name"].as_str().unwrap_or_default())) {
         let path = format!("/v1/events/{}/runs", print::text(&event["internal_id"]));
         let runs = remote.get(&path).await.unwrap_or(Value::Null);
         if runs["data"].as_array().is_some_and(Vec::is_empty) {

@@ -1,5 +1,6 @@
 //! The command that sends an event again, for a shell. It has no key in it.
 
+use pawl_engine::event::is_own;
 use pawl_engine::{Event, Payload};
 use serde::Serialize;
 
@@ -16,10 +17,9 @@ struct Body<'a> {
 
 /// The event's body, unless nobody but the host may send such events.
 pub(super) fn sendable(event: &Event) -> Option<String> {
-    let is_own = ["inngest/", "pawl/"].iter().any(|prefix| event.name.starts_with(prefix));
     let (data, user, v) = (&event.data, event.user.as_ref(), event.version.as_deref());
     let body = Body { name: &event.name, data, user, v };
-    if is_own { None } else { serde_json::to_string(&body).ok() }
+    if is_own(&event.name) { None } else { serde_json::to_string(&body).ok() }
 }
 
 /// The command, for a host that is reached by `origin`.

@@ -14,7 +14,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use pawl_engine::Timestamp;
-use pawl_engine::event::Event;
+use pawl_engine::event::{Event, is_own};
 
 /// Events of a page.
 const ROWS: usize = 50;
@@ -103,7 +103,7 @@ pub(super) fn source(event: &Event) -> &str {
         Some("cron") => "Schedule",
         Some("pawl") => "This host",
         Some(other) => other,
-        None if event.name.starts_with("inngest/") || event.name.starts_with("pawl/") => "This host",
+        None if is_own(&event.name) => "This host",
         None => "Event API",
     }
 }

@@ -57,6 +57,10 @@ async fn a_signal_resumes_the_run_that_waits_for_it() {
         // it is told once, and SDKs take that for no error
         let sends = host.send("shop/signaller", data).await;
         assert_eq!(output(&host, &sends, "signaller").await, json!({}), "{sdk:?}");
+        // nor is it an event that a function should have taken
+        let report = host.cli(&["doctor"]).await;
+        let report = String::from_utf8_lossy(&report.stdout);
+        assert!(report.contains("the last event came in") && !report.contains("`pawl/signal`"), "{report}");
     }
 }
 
