@@ -123,6 +123,8 @@ async fn names_that_are_the_hosts_own_are_refused_and_nothing_is_sent() {
     }
     let failed = failed_for_good(&host, "teller", json!({ "n": 0 })).await;
     assert!(text(&failed["error"], "message").contains("0 events"), "{}", failed["error"]);
-    let sent = host.all("/v1/events").await;
+    let mut sent = host.all("/v1/events").await;
+    // another function's ticks, when a second passes meanwhile
+    sent.retain(|event| event["source"] != "cron");
     assert!(sent.iter().all(|event| event["name"] == "test/teller"), "{sent:#?}");
 }
