@@ -13,6 +13,7 @@ use pawl_engine::{
 };
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 const STEPS: u32 = 10;
 const AT_ONCE: usize = 50;
@@ -57,7 +58,7 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Figure>> {
     ])
 }
 
-fn best(costs: Vec<Cost>) -> (f64, std::time::Duration) {
+fn best(costs: Vec<Cost>) -> (f64, Duration) {
     let step = costs.iter().map(|c| c.cpu_us_per_step).fold(f64::INFINITY, f64::min);
     let claim = costs.into_iter().map(|mut c| c.claim.quantile(0.5)).min().unwrap_or_default();
     (step, claim)
@@ -97,6 +98,17 @@ async fn fill(folder: &Path, runs: usize) -> anyhow::Result<()> {
         }
     }
     tx.commit()?;
+    indexed(folder, runs).await
+}
+
+/// Waits until so many events are in the search index: what is measured is the steps, not the
+/// thread that makes up for a million events at once.
+async fn indexed(folder: &Path, events: usize) -> anyhow::Result<()> {
+    let _store = Sqlite::open(folder)?;
+    let index = rusqlite::Connection::open(folder.join("search.db"))?;
+    while index.query_row("SELECT n FROM last", [], |row| row.get::<_, i64>(0))? < i64::try_from(events)? {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     Ok(())
 }
 
