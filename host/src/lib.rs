@@ -5,6 +5,7 @@
 //! join them; `dashboard`, `http` and `cli` are on top; `app` puts it all together.
 
 pub mod alert;
+pub mod answer;
 pub mod app;
 pub mod apps;
 pub mod bucket;

@@ -11,6 +11,7 @@ const LINES: usize = 500;
 /// The layers of `host/src`, and what each may use of the others. A new arrow is a line
 /// to argue about; `docs/architecture.md` draws them.
 const LAYERS: &[(&str, &[&str])] = &[
+    ("answer", &[]),
     ("clock", &[]),
     ("secret", &[]),
     ("ids", &[]),
@@ -20,20 +21,21 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("inngest", &["secret"]),
     ("keys", &["clock", "inngest", "secret"]),
     ("ingress", &["secret"]),
-    ("runtime", &["clock", "secret"]),
-    ("remote", &["clock", "inngest", "keys", "runtime"]),
+    ("runtime", &["answer", "clock", "secret"]),
+    ("remote", &["answer", "clock", "inngest", "keys", "runtime"]),
     ("project", &["clock", "runtime"]),
     ("config", &["ingress", "keys", "runtime", "secret"]),
     ("telemetry", &["config", "pulse"]),
     ("bucket", &["runtime", "store"]),
     ("catalog", &["clock", "config", "inngest", "runtime", "store"]),
-    ("apps", &["catalog", "clock", "config", "inngest", "keys", "secret"]),
+    ("apps", &["answer", "catalog", "clock", "config", "inngest", "keys", "secret"]),
     ("intake", &["catalog", "clock", "ids", "store"]),
     ("operator", &["catalog", "clock", "ids", "intake", "runtime", "store"]),
     ("schedule", &["catalog", "clock", "intake", "store"]),
     (
         "served",
         &[
+            "answer",
             "bucket",
             "catalog",
             "clock",

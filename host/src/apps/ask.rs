@@ -2,6 +2,7 @@
 //! `pawl doctor` once.
 
 use super::kind;
+use crate::answer::{self, Unread};
 use crate::clock;
 use crate::config::Mode;
 use crate::inngest::{app, sign};
@@ -165,7 +166,7 @@ impl Asking {
         self.read(url, answer).await
     }
 
-    async fn read(&self, url: &Url, mut answer: Response) -> Result<Answer, Fault> {
+    async fn read(&self, url: &Url, answer: Response) -> Result<Answer, Fault> {
         let text = |name: &str| {
             answer.headers().get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned()
         };
@@ -173,13 +174,10 @@ impl Asking {
         // to a stranger the TypeScript SDK says only that it was there
         let is_sdk = !text("x-inngest-sdk").is_empty() || text("x-inngest-sdk-handled") == "true";
         let status = answer.status();
-        let mut body = Vec::new();
-        while let Some(part) = answer.chunk().await.map_err(|e| self.unreachable(url, &e))? {
-            if body.len() + part.len() > ANSWER_BYTES {
-                return Err(format!("its answer has more than {ANSWER_BYTES} bytes"));
-            }
-            body.extend_from_slice(&part);
-        }
+        let body = answer::body(answer, ANSWER_BYTES).await.map_err(|unread| match unread {
+            Unread::Broken(e) => self.unreachable(url, &e),
+            Unread::TooLong => format!("its answer has more than {ANSWER_BYTES} bytes"),
+        })?;
         let signature = Some(signature).filter(|s| !s.is_empty());
         Ok(Answer { status, kind, is_sdk, signature, body })
     }

@@ -44,7 +44,7 @@ pub fn request(opts: &str) -> Result<Fetch, &'static str> {
         .collect();
     let wanted = [("content-type", "application/json".to_owned())]
         .into_iter()
-        .chain(auth(format, &place).filter(|_| !key.is_empty()))
+        .chain((!key.is_empty()).then(|| auth(format, &place)))
         .chain((format == "anthropic").then(|| ("anthropic-version", "2023-06-01".to_owned())));
     for (name, value) in wanted {
         // what the app says itself holds
@@ -63,13 +63,13 @@ pub fn request(opts: &str) -> Result<Fetch, &'static str> {
 }
 
 /// The header that holds the key.
-fn auth(format: &str, key: &str) -> impl Iterator<Item = (&'static str, String)> {
-    std::iter::once(match format {
+fn auth(format: &str, key: &str) -> (&'static str, String) {
+    match format {
         "anthropic" => ("x-api-key", key.to_owned()),
         "gemini" => ("x-goog-api-key", key.to_owned()),
         "azure-openai" => ("api-key", key.to_owned()),
         _ => ("authorization", format!("Bearer {key}")),
-    })
+    }
 }
 
 /// SDKs write Gemini's key into its URL, which people see and a journal keeps.

@@ -1,6 +1,7 @@
 //! One call of an app: signed, sent, and its answer believed only when it is signed too.
 
 use super::{Live, Remote};
+use crate::answer::{self, Unread};
 use crate::clock;
 use crate::inngest::reply::{self, Headers, Reply};
 use crate::inngest::sign;
@@ -102,21 +103,14 @@ fn at_step(url: &str, step: &str) -> Option<reqwest::Url> {
     Some(url)
 }
 
-async fn bounded(mut answer: reqwest::Response) -> Result<Vec<u8>, Failure> {
-    let mut body = Vec::new();
-    let broken = |_| Failure::new("AppUnreachable", "the app's answer broke off");
-    while let Some(part) = answer.chunk().await.map_err(broken)? {
-        if body.len() + part.len() > ANSWER_BYTES {
+async fn bounded(answer: reqwest::Response) -> Result<Vec<u8>, Failure> {
+    answer::body(answer, ANSWER_BYTES).await.map_err(|unread| match unread {
+        Unread::Broken(_) => Failure::new("AppUnreachable", "the app's answer broke off"),
+        Unread::TooLong => {
             let limit = ANSWER_BYTES >> 20;
-            return Err(Failure::new(
-                "AnswerTooLarge",
-                format!("the app's answer has more than {limit} MiB"),
-            )
-            .for_good());
+            Failure::new("AnswerTooLarge", format!("the app's answer has more than {limit} MiB")).for_good()
         }
-        body.extend_from_slice(&part);
-    }
-    Ok(body)
+    })
 }
 
 #[cfg(test)]

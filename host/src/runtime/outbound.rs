@@ -2,6 +2,7 @@
 //! time and size, with secrets put in on the way.
 
 use super::Grant;
+use crate::answer::{self, Unread};
 use pawl_bindings::pawl::workflow::http::{Error, Request, Response};
 use pawl_engine::trace::TraceParent;
 use reqwest::Url;
@@ -147,17 +148,14 @@ fn with_secrets(grant: &Grant, value: &str) -> Result<String, Error> {
 }
 
 async fn exchange(client: &reqwest::Client, request: reqwest::Request) -> Result<Response, Error> {
-    let mut answer = client.execute(request).await.map_err(network)?;
+    let answer = client.execute(request).await.map_err(network)?;
     let status = answer.status().as_u16();
     let text = |v: &HeaderValue| String::from_utf8_lossy(v.as_bytes()).into_owned();
     let headers = answer.headers().iter().map(|(k, v)| (k.as_str().to_owned(), text(v))).collect();
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(network)? {
-        if body.len() + chunk.len() > BODY_BYTES {
-            return Err(Error::Invalid(format!("the answer has more than {BODY_BYTES} bytes")));
-        }
-        body.extend_from_slice(&chunk);
-    }
+    let body = answer::body(answer, BODY_BYTES).await.map_err(|unread| match unread {
+        Unread::Broken(e) => network(e),
+        Unread::TooLong => Error::Invalid(format!("the answer has more than {BODY_BYTES} bytes")),
+    })?;
     Ok(Response { status, headers, body })
 }
 

@@ -1,6 +1,7 @@
 //! The Inngest server, as an app asks it: to take its functions, its events, and for what a
 //! run's steps have come to.
 
+use crate::answer::{self, Unread};
 use crate::config::Inngest;
 use crate::inngest::{register, sign};
 use crate::keys::Keys;
@@ -241,13 +242,11 @@ async fn exchange(request: RequestBuilder, limit: usize) -> Result<(StatusCode, 
         let cause = std::error::Error::source(&e).map(|cause| format!(": {cause}")).unwrap_or_default();
         format!("{e}{cause}")
     };
-    let mut answer = request.send().await.map_err(said)?;
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(said)? {
-        if body.len() + chunk.len() > limit {
-            return Err(format!("its answer has more than {limit} bytes"));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok((answer.status(), body.into()))
+    let answer = request.send().await.map_err(said)?;
+    let status = answer.status();
+    let body = answer::body(answer, limit).await.map_err(|unread| match unread {
+        Unread::Broken(e) => said(e),
+        Unread::TooLong => format!("its answer has more than {limit} bytes"),
+    })?;
+    Ok((status, body.into()))
 }
